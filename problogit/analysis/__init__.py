@@ -1,0 +1,1 @@
+"""Pure functions from an estimate to tidy frames and small frozen dataclasses."""

@@ -1,0 +1,1 @@
+"""The numerics: NumPy and SciPy only, arrays in and arrays out."""
