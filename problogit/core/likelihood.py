@@ -1,0 +1,243 @@
+"""The Bernoulli and binomial log-likelihood of logistic regression, as sums over blocks of rows.
+
+Conventions, stated once for the whole library
+----------------------------------------------
+- eta_i = x_i' beta + offset_i, p_i = 1 / (1 + exp(-eta_i)).
+- The kernel of row i is s_i log p_i + (m_i - s_i) log(1 - p_i): events s_i of m_i trials. The constant
+  log C(m_i, s_i) is not part of it (`log_binomial_constant`).
+- Everything is a *sum* over rows, weighted by w_i; never an average.
+- With e = exp(-|eta|) the kernel is s min(eta, 0) - (m - s) max(eta, 0) - m log1p(e): the same numbers as
+  -logaddexp(0, -eta) and -logaddexp(0, eta), with one exponential, and no overflow or cancellation at any eta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from scipy.special import expit, gammaln
+
+from problogit.core.blocks import Array, Matrix, RowBlocks, quadratic_rows, row_blocks, weighted_gram
+from problogit.execution import Executor, Serial, Sums, blocks_of
+
+__all__ = ["BinomialLikelihood", "kernel", "log_binomial_constant"]
+
+_BATCH_VALUES = 1_000_000
+
+
+def kernel(eta: Array, successes: Array, trials: Array) -> Array:
+    """s log p + (m - s) log(1 - p) elementwise, with broadcasting; finite for every finite eta."""
+    tail = np.log1p(np.exp(-np.abs(eta)))
+    return np.asarray(
+        successes * np.minimum(eta, 0.0) - (trials - successes) * np.maximum(eta, 0.0) - trials * tail
+    )
+
+
+def log_binomial_constant(successes: Array, trials: Array) -> Array:
+    """log C(m, s) elementwise: what the kernel leaves out."""
+    return np.asarray(gammaln(trials + 1) - gammaln(successes + 1) - gammaln(trials - successes + 1))
+
+
+@dataclass(frozen=True, eq=False)
+class BinomialLikelihood:
+    """Weighted sum of binomial kernels over rows.
+
+    Parameters
+    ----------
+    X : ndarray or csr_array, shape (n_rows, n_terms)
+    successes, trials, weights, offset : ndarray, shape (n_rows,)
+    center, scale : ndarray of shape (n_terms,), optional
+        The columns used are (X - center) / scale, and coefficients are in those coordinates. Sparse designs are
+        not centred.
+    executor : Executor
+        Who adds up the blocks.
+    block_rows : int, optional
+        Rows of a block; by default as many as fit the cache.
+    """
+
+    X: Matrix
+    successes: Array
+    trials: Array
+    weights: Array
+    offset: Array
+    center: Array | None = None
+    scale: Array | None = None
+    executor: Executor = field(default_factory=Serial)
+    block_rows: int | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows (covariate patterns, where the design was collapsed)."""
+        return int(self.X.shape[0])
+
+    @property
+    def n_terms(self) -> int:
+        """Number of columns."""
+        return int(self.X.shape[1])
+
+    @cached_property
+    def _columns(self) -> RowBlocks:
+        return row_blocks(self.X, self.center, self.scale)
+
+    @cached_property
+    def _events(self) -> Array:
+        return self.weights * self.successes
+
+    @cached_property
+    def _total(self) -> Array:
+        return self.weights * self.trials
+
+    def blocks(self, values_per_row: int = 1) -> list[slice]:
+        """Slices that cover the rows; smaller ones where a row makes many values."""
+        rows = self.block_rows or self._columns.block_rows
+        if values_per_row > 1:
+            rows = max(16, min(rows, _BATCH_VALUES // values_per_row))
+        return blocks_of(self.n_rows, rows)
+
+    def local(self, block: slice) -> Matrix:
+        """The block's rows of the (centred, scaled) design."""
+        return self._columns.local(block)
+
+    def in_coordinates(self, center: Array | None, scale: Array | None) -> BinomialLikelihood:
+        """The same likelihood as a function of coefficients of (X - center) / scale."""
+        return replace(self, center=center, scale=scale)
+
+    def take(self, rows: Array) -> BinomialLikelihood:
+        """The likelihood of these rows alone."""
+        return replace(
+            self,
+            X=self.X[rows],
+            successes=self.successes[rows],
+            trials=self.trials[rows],
+            weights=self.weights[rows],
+            offset=self.offset[rows],
+        )
+
+    def eta(self, beta: Array) -> Array:
+        """Log-odds of every row, shape (n_rows,)."""
+        out = np.empty(self.n_rows)
+
+        def task(block: slice) -> None:
+            out[block] = self.local(block) @ beta + self.offset[block]
+
+        self.executor.each(task, self.blocks())
+        return out
+
+    def value(self, beta: Array) -> float:
+        """Weighted sum of the kernels."""
+
+        def block_sum(block: slice) -> Sums:
+            eta = self.local(block) @ beta + self.offset[block]
+            return (np.atleast_1d(kernel(eta, self._events[block], self._total[block]).sum()),)
+
+        (total,) = self.executor.total(block_sum, self.blocks())
+        return float(total[0])
+
+    def gradient(self, beta: Array) -> tuple[float, Array]:
+        """Value and gradient X'(w (s - m p))."""
+
+        def block_sum(block: slice) -> Sums:
+            Z = self.local(block)
+            eta = Z @ beta + self.offset[block]
+            events, total = self._events[block], self._total[block]
+            residual = events - total * expit(eta)
+            return np.atleast_1d(kernel(eta, events, total).sum()), np.asarray(Z.T @ residual)
+
+        value, gradient = self.executor.total(block_sum, self.blocks())
+        return float(value[0]), gradient
+
+    def information(self, beta: Array) -> tuple[float, Array, Array]:
+        """Value, gradient and X'WX with W = w m p (1 - p): minus the Hessian, observed and expected alike."""
+
+        def block_sum(block: slice) -> Sums:
+            Z = self.local(block)
+            eta = Z @ beta + self.offset[block]
+            events, total = self._events[block], self._total[block]
+            small = np.exp(-np.abs(eta))
+            near = 1.0 / (1.0 + small)
+            p = np.where(eta >= 0, near, small * near)
+            value = events * np.minimum(eta, 0.0) - (total - events) * np.maximum(eta, 0.0)
+            value -= total * np.log1p(small)
+            gram = weighted_gram(Z, np.sqrt(total * small) * near)
+            return np.atleast_1d(value.sum()), np.asarray(Z.T @ (events - total * p)), gram
+
+        value, gradient, information = self.executor.total(block_sum, self.blocks())
+        return float(value[0]), gradient, information
+
+    def information_vector(self, beta: Array) -> Callable[[Array], Array]:
+        """The map v -> X'WX v, with W computed once; no p x p array is made."""
+        eta = self.eta(beta)
+        p = expit(eta)
+        working = self._total * p * expit(-eta)
+
+        def product(vector: Array) -> Array:
+            def block_sum(block: slice) -> Sums:
+                Z = self.local(block)
+                return (np.asarray(Z.T @ (working[block] * (Z @ vector))),)
+
+            (total,) = self.executor.total(block_sum, self.blocks())
+            return total
+
+        return product
+
+    def information_diagonal(self, beta: Array) -> Array:
+        """Diagonal of X'WX, for preconditioning."""
+        eta = self.eta(beta)
+        working = self._total * expit(eta) * expit(-eta)
+
+        def block_sum(block: slice) -> Sums:
+            Z = self.local(block)
+            squares = Z.multiply(Z).T if not isinstance(Z, np.ndarray) else (Z * Z).T
+            return (np.asarray(squares @ working[block]).ravel(),)
+
+        (total,) = self.executor.total(block_sum, self.blocks())
+        return total
+
+    def residuals(self, beta: Array) -> Array:
+        """w_i (s_i - m_i p_i): the score of row i is this number times x_i."""
+        return np.asarray(self._events - self._total * expit(self.eta(beta)))
+
+    def rows(self, beta: Array) -> Array:
+        """Kernel of each row, not weighted, shape (n_rows,)."""
+        return kernel(self.eta(beta), self.successes, self.trials)
+
+    def rows_batch(self, betas: Array, block: slice) -> Array:
+        """Kernels of the block's rows for each of K coefficient vectors, not weighted, shape (K, n_block)."""
+        eta = np.asarray(self.local(block) @ betas.T).T + self.offset[block]
+        return kernel(eta, self.successes[block], self.trials[block])
+
+    def batch(self, betas: Array) -> Array:
+        """Weighted sum of kernels for each of K coefficient vectors, shape (K,)."""
+
+        def block_sum(block: slice) -> Sums:
+            eta = np.asarray(self.local(block) @ betas.T) + self.offset[block, None]
+            return (kernel(eta, self._events[block, None], self._total[block, None]).sum(axis=0),)
+
+        (total,) = self.executor.total(block_sum, self.blocks(values_per_row=betas.shape[0]))
+        return total
+
+    def leverages(self, beta: Array, covariance: Array) -> Array:
+        """w_i m_i p_i (1 - p_i) x_i' C x_i, shape (n_rows,); their sum is the effective number of parameters."""
+        out = np.empty(self.n_rows)
+
+        def task(block: slice) -> None:
+            Z = self.local(block)
+            eta = Z @ beta + self.offset[block]
+            out[block] = self._total[block] * expit(eta) * expit(-eta) * quadratic_rows(Z, covariance)
+
+        self.executor.each(task, self.blocks())
+        return out
+
+    def largest_norm(self, covariance: Array) -> float:
+        """max_i sqrt(x_i' C x_i): the number that the separation certificate needs."""
+        largest = np.zeros(len(self.blocks()))
+        blocks = self.blocks()
+        position = {block.start: i for i, block in enumerate(blocks)}
+
+        def task(block: slice) -> None:
+            largest[position[block.start]] = quadratic_rows(self.local(block), covariance).max(initial=0.0)
+
+        self.executor.each(task, blocks)
+        return float(np.sqrt(largest.max(initial=0.0)))
