@@ -1,0 +1,192 @@
+"""What every engine returns: a coefficient distribution with its status, its findings and where it came from."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from problogit.core.coefficients import CoefficientDistribution
+from problogit.core.priors.base import ResolvablePrior
+from problogit.data.rows import Array
+from problogit.problem import Problem
+from problogit.progress import SILENT, Progress
+
+__all__ = ["Details", "Estimate", "Estimator", "Finding", "FitStats", "HasEstimate", "Provenance", "Status"]
+
+
+class Status(enum.Enum):
+    """How a fit ended; the value is the sentence that the user reads."""
+
+    CONVERGED = "The fit converged."
+    SEPARATED = "The data are separated: some maximum-likelihood coefficients are infinite."
+    NOT_CONVERGED = "The optimiser stopped before it converged; do not report these numbers."
+    DIAGNOSTICS_FAILED = "The sampler's diagnostics give reason not to trust these draws yet."
+
+    @property
+    def trusted(self) -> bool:
+        """True where the numbers may be reported as they are."""
+        return self is Status.CONVERGED
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that was checked and found.
+
+    Attributes
+    ----------
+    code : str
+        Short stable name, e.g. ``"separation"``.
+    severity : str
+        ``"info"``, ``"warning"`` or ``"error"``.
+    message : str
+        What was found, a full sentence with its figures.
+    remedy : str
+        What to do about it; empty where nothing needs doing.
+    terms : tuple of str
+        The terms concerned.
+    """
+
+    code: str
+    severity: str
+    message: str
+    remedy: str = ""
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FitStats:
+    """Likelihood figures of a fit.
+
+    Attributes
+    ----------
+    loglik, null_loglik : float
+        Log-likelihood (with log C(m, s)) at the estimate and of the null model.
+    df_model : float
+        Rank of the design for MLE, effective degrees of freedom for penalized fits, NaN for Bayes.
+    aic, bic : float
+        -2 loglik + 2 df and -2 loglik + log(n) df; NaN where they mean nothing.
+    """
+
+    loglik: float
+    null_loglik: float
+    df_model: float
+    aic: float
+    bic: float
+
+    @staticmethod
+    def of(loglik: float, null_loglik: float, df_model: float, nobs: int) -> FitStats:
+        """Fill in AIC and BIC."""
+        return FitStats(
+            loglik, null_loglik, df_model, -2 * loglik + 2 * df_model, -2 * loglik + float(np.log(nobs)) * df_model
+        )
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the numbers came from.
+
+    Attributes
+    ----------
+    engine : str
+        What computed them, in words ("Newton, 5 iterations").
+    seed : int or None
+        Entropy of the random numbers; None where none were used.
+    seconds : float
+        Wall time of the fit.
+    versions : mapping of str to str
+        Python, problogit and every package that took part.
+    """
+
+    engine: str
+    seed: int | None
+    seconds: float
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Details:
+    """Base of what one engine alone knows; each engine extends it beside its code."""
+
+
+class Estimator(ABC):
+    """A way to estimate a `Problem`: the interface that a new engine implements."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """``"MLE"``, ``"Penalized"`` or ``"Bayes"``."""
+
+    @property
+    @abstractmethod
+    def prior(self) -> ResolvablePrior:
+        """The prior (penalty) that it uses; `Flat()` for maximum likelihood."""
+
+    @abstractmethod
+    def estimate(self, problem: Problem, progress: Progress = SILENT) -> Estimate:
+        """Fit."""
+
+    @abstractmethod
+    def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
+        """The columns that this method adds to `summary()`, each of shape (n_terms,)."""
+
+    @abstractmethod
+    def raw(self, estimate: Estimate) -> Any:
+        """The native result of the engine."""
+
+    @abstractmethod
+    def surrogate(self) -> Estimator:
+        """A method fit for hundreds of refits that stands in for this one."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """One phrase for headers, e.g. ``"Penalized likelihood, Normal(0, 2.5) prior"``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A fitted problem.
+
+    Attributes
+    ----------
+    problem : Problem
+    method : Estimator
+    coefficients : CoefficientDistribution
+    status : Status
+    findings : tuple of Finding
+    stats : FitStats
+    provenance : Provenance
+    details : Details
+    """
+
+    problem: Problem
+    method: Estimator
+    coefficients: CoefficientDistribution
+    status: Status
+    findings: tuple[Finding, ...]
+    stats: FitStats
+    provenance: Provenance
+    details: Details
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+        return self.problem.terms
+
+    @cached_property
+    def raw(self) -> Any:
+        """The native result, made once."""
+        return self.method.raw(self)
+
+
+class HasEstimate(Protocol):
+    """Anything that carries an estimate: what plots, tables and reports ask of a fit."""
+
+    @property
+    def estimate(self) -> Estimate:
+        """The estimate."""
