@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import enum
+import platform
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import metadata
 from typing import Any, Protocol
 
 import numpy as np
 
+from problogit._version import __version__
 from problogit.core.coefficients import CoefficientDistribution
 from problogit.core.priors.base import ResolvablePrior
 from problogit.data.rows import Array
@@ -107,6 +111,22 @@ class Provenance:
     seed: int | None
     seconds: float
     versions: Mapping[str, str]
+
+    @staticmethod
+    def of(engine: str, started: float, packages: tuple[str, ...] = (), seed: int | None = None) -> Provenance:
+        """Note the versions of `packages` and the time since `started` (of `time.perf_counter`)."""
+        names = ("problogit", "numpy", "scipy", *packages)
+        versions = {"python": platform.python_version()} | {name: _version(name) for name in names}
+        return Provenance(engine, seed, time.perf_counter() - started, versions)
+
+
+def _version(package: str) -> str:
+    if package == "problogit":
+        return __version__
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 @dataclass(frozen=True, eq=False)

@@ -118,4 +118,6 @@ def quadratic_rows(Z: Matrix, C: Array) -> Array:
     """z_i' C z_i for every row."""
     if sp.issparse(Z):
         return np.asarray(Z.multiply(Z @ C).sum(axis=1)).ravel()
-    return np.asarray(np.einsum("ij,ij->i", Z @ C, Z))
+    mapped = Z @ C
+    mapped *= Z
+    return np.asarray(mapped.sum(axis=1))

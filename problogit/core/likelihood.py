@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, gammaln
 
 from problogit.core.blocks import Array, Matrix, RowBlocks, quadratic_rows, row_blocks, weighted_gram
@@ -104,7 +105,18 @@ class BinomialLikelihood:
         """The same likelihood as a function of coefficients of (X - center) / scale."""
         return replace(self, center=center, scale=scale)
 
-    def take(self, rows: Array) -> BinomialLikelihood:
+    def columns(self, keep: NDArray[np.int64]) -> BinomialLikelihood:
+        """The likelihood over these columns alone; itself where all are kept. Raw coordinates only."""
+        if keep.size == self.n_terms:
+            return self
+        X = self.X[:, keep] if isinstance(self.X, np.ndarray) else self.X.tocsc()[:, keep].tocsr()
+        return replace(self, X=np.ascontiguousarray(X) if isinstance(X, np.ndarray) else X)
+
+    def mapped(self, basis: Array) -> BinomialLikelihood:
+        """The likelihood as a function of u, where beta = basis @ u; basis has shape (n_terms, r)."""
+        return replace(self, X=np.ascontiguousarray(self.X @ basis))
+
+    def take(self, rows: NDArray[np.int64]) -> BinomialLikelihood:
         """The likelihood of these rows alone."""
         return replace(
             self,

@@ -1,0 +1,160 @@
+"""The maximum of the likelihood, or the proof that there is none.
+
+The order of the steps: rank of the columns, a start (from a sample of rows where there are many), Newton on the
+centred and scaled columns, the certificate of existence, and only where that fails the linear program that finds
+the separated rows; then the finite part of the estimate comes from the rows that remain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import qr
+
+from problogit.core.blocks import Array
+from problogit.core.coefficients import CoefficientDistribution, NormalCoefficients
+from problogit.core.infinite import AliasedCoefficients, SeparatedCoefficients
+from problogit.core.likelihood import BinomialLikelihood
+from problogit.core.newton import NewtonResult, maximise
+from problogit.core.null import null_intercept
+from problogit.core.rank import Aliases, find_aliases
+from problogit.core.scaling import ColumnStats, Scaling
+from problogit.core.separation import Separation, certificate, find_separation
+
+__all__ = ["Maximum", "find_maximum", "inverse_information", "starting_point"]
+
+_SAMPLE_ABOVE = 50_000
+_SAMPLE_SHARE = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """Where the likelihood is largest.
+
+    Attributes
+    ----------
+    aliases : Aliases
+        Rank and repeated columns.
+    beta : ndarray, shape (rank,)
+        Kept coefficients in original units; meaningless in directions that run to infinity.
+    inverse : ndarray, shape (rank, rank)
+        Inverse information at `beta`, original units; of the identified part under separation.
+    kernel : float
+        Log-likelihood kernel at the maximum (its supremum under separation).
+    newton : NewtonResult
+        Of the fit on the kept columns (scaled problem), or on the rows that are not separated.
+    separation : Separation or None
+    basis : ndarray of shape (rank, r), or None
+        Under separation: combinations that stay finite are (row of) L @ basis.
+    certified : bool
+        True where the certificate settled existence and no linear program was run.
+    """
+
+    aliases: Aliases
+    beta: Array
+    inverse: Array
+    kernel: float
+    newton: NewtonResult
+    separation: Separation | None
+    basis: Array | None
+    certified: bool
+
+    def distribution(self, covariance: Array) -> CoefficientDistribution:
+        """The sampling distribution over all columns, from a covariance of the identified coefficients."""
+        inner: CoefficientDistribution
+        if self.separation is not None and self.basis is not None:
+            identified = NormalCoefficients(self.beta, covariance)
+            inner = SeparatedCoefficients(identified, self.basis, self.separation)
+        else:
+            inner = NormalCoefficients(self.beta, covariance)
+        return AliasedCoefficients(inner, self.aliases) if self.aliases.dropped.size else inner
+
+
+def inverse_information(information: Array) -> Array:
+    """Inverse of a positive definite matrix after equilibration; symmetric."""
+    root = np.sqrt(np.diag(information))
+    inverse = np.linalg.inv(information / np.outer(root, root)) / np.outer(root, root)
+    return np.asarray((inverse + inverse.T) / 2)
+
+
+def starting_point(likelihood: BinomialLikelihood, scaling: Scaling) -> Array:
+    """A start in the scaled coordinates: the null intercept given the offset, refined on a sample of rows."""
+    start = np.zeros(likelihood.n_terms)
+    if scaling.intercept is not None:
+        events = likelihood.weights * likelihood.successes
+        level = null_intercept(events, likelihood.weights * likelihood.trials, likelihood.offset)
+        start[scaling.intercept] = np.clip(level, -30, 30)
+    n = likelihood.n_rows
+    if n < max(_SAMPLE_ABOVE, 40 * _SAMPLE_SHARE * likelihood.n_terms):
+        return start
+    sample = likelihood.take(np.arange(0, n, _SAMPLE_SHARE))
+    rough = maximise(sample, start, tolerance=0.1, max_iterations=12)
+    return rough.x if rough.converged and np.abs(rough.x).max() < 20 else start
+
+
+def find_maximum(likelihood: BinomialLikelihood, stats: ColumnStats, intercept: int | None) -> Maximum:
+    """Maximise the likelihood over all columns.
+
+    Parameters
+    ----------
+    likelihood : BinomialLikelihood
+        In original units, over collapsed patterns.
+    stats : ColumnStats
+    intercept : int or None
+    """
+    dense = isinstance(likelihood.X, np.ndarray)
+    scaling = stats.scaling(intercept, centre=dense)
+    aliases = find_aliases(likelihood.in_coordinates(scaling.center, scaling.scale), scaling)
+    if aliases.dropped.size:
+        likelihood, scaling = _keep(likelihood, scaling, aliases)
+    scaled = likelihood.in_coordinates(scaling.center, scaling.scale)
+    newton = maximise(scaled, starting_point(scaled, scaling))
+    inverse = inverse_information(newton.information)
+    certified = bool(np.isfinite(inverse).all()) and certificate(newton.decrement, scaled.largest_norm(inverse))
+    if not certified:
+        separation = find_separation(
+            likelihood.X, likelihood.weights * likelihood.successes, likelihood.weights * likelihood.trials
+        )
+        if separation is not None:
+            return _finite_part(likelihood, aliases, separation)
+    return Maximum(
+        aliases,
+        scaling.to_original(newton.x),
+        scaling.covariance_to_original(inverse),
+        newton.value,
+        newton,
+        None,
+        None,
+        certified,
+    )
+
+
+def _keep(
+    likelihood: BinomialLikelihood, scaling: Scaling, aliases: Aliases
+) -> tuple[BinomialLikelihood, Scaling]:
+    place = None
+    if scaling.intercept is not None:
+        place = int(np.flatnonzero(aliases.kept == scaling.intercept)[0])
+    kept = Scaling(scaling.center[aliases.kept], scaling.scale[aliases.kept], place)
+    return likelihood.columns(aliases.kept), kept
+
+
+def _finite_part(likelihood: BinomialLikelihood, aliases: Aliases, separation: Separation) -> Maximum:
+    """Fit the rows that no direction separates; separated rows contribute log 1 = 0 to the supremum."""
+    basis = separation.reduced_basis()
+    if basis.shape[1] == 0:
+        nothing = np.empty(0)
+        empty = NewtonResult(nothing, 0.0, nothing, np.empty((0, 0)), 0.0, 0, 0, True)
+        return Maximum(aliases, nothing, np.empty((0, 0)), 0.0, empty, separation, basis, False)
+    rest = likelihood.take(np.flatnonzero(~separation.separated_rows))
+    identified = rest.mapped(basis)
+    # Orthonormalise the few columns that remain, so that Newton does not care about their units.
+    orthogonal, triangle = qr(identified.X, mode="economic")
+    size = np.sqrt(orthogonal.shape[0])
+    newton = maximise(replace(identified, X=np.ascontiguousarray(orthogonal * size)), np.zeros(basis.shape[1]))
+    back = np.linalg.inv(triangle) * size
+    inverse = back @ inverse_information(newton.information) @ back.T
+    return Maximum(
+        aliases, back @ newton.x, (inverse + inverse.T) / 2, newton.value, newton, separation, basis, False
+    )

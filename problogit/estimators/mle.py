@@ -1,0 +1,245 @@
+"""Maximum likelihood: the optimum by our Newton core, standard errors, and the truth about separation."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from problogit.core.likelihood import BinomialLikelihood
+from problogit.core.maximum import Maximum, find_maximum
+from problogit.core.priors.base import ResolvablePrior
+from problogit.core.priors.flat import Flat
+from problogit.core.separation import Separation
+from problogit.data.rows import Array
+from problogit.errors import (
+    AliasingWarning,
+    EstimationError,
+    InputError,
+    SeparationWarning,
+    explain,
+)
+from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
+from problogit.estimators.sandwich import HC_KINDS, sandwich
+from problogit.problem import Problem
+from problogit.progress import SILENT, Progress
+from problogit.validation import check_choice
+
+__all__ = ["MLE", "MLEDetails", "check_estimable", "separation_sentence"]
+
+COVARIANCES = ("classical", *HC_KINDS)
+_REMEDY = (
+    "Keep the infinite estimate with its one-sided interval, or fit a proper prior, which is finite: "
+    "Penalized(Normal(2.5, autoscale=True)) or Bayes(). (Firth's penalty, Jeffreys(), is the field's other "
+    "remedy; this version does not have it yet.)"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class MLEDetails(Details):
+    """What maximum likelihood knows beside the coefficients.
+
+    Attributes
+    ----------
+    maximum : Maximum
+        Optimum, rank, aliases, separation.
+    """
+
+    maximum: Maximum
+
+
+@dataclass(frozen=True)
+class MLE(Estimator):
+    """Maximum likelihood.
+
+    Parameters
+    ----------
+    covariance : str, default "classical"
+        ``classical`` (inverse information) or ``HC0``, ``HC1``, ``HC2``, ``HC3`` (sandwich, really different from
+        one another). Sampling weights always use the sandwich: ``classical`` then means ``HC0``.
+    separation : str, default "warn"
+        What to do when coefficients are infinite: ``warn`` (report them as such) or ``error``.
+
+    Raises
+    ------
+    InputError
+        An option has a value that does not exist.
+    """
+
+    covariance: Literal["classical", "HC0", "HC1", "HC2", "HC3"] = "classical"
+    separation: Literal["warn", "error"] = "warn"
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        check_choice("covariance", self.covariance, COVARIANCES)
+        check_choice("separation", self.separation, ("warn", "error"))
+
+    @property
+    def name(self) -> str:
+        """``"MLE"``."""
+        return "MLE"
+
+    @property
+    def prior(self) -> ResolvablePrior:
+        """Flat: no penalty."""
+        return Flat()
+
+    def estimate(self, problem: Problem, progress: Progress = SILENT) -> Estimate:
+        """Maximise the likelihood of `problem`."""
+        started = time.perf_counter()
+        check_estimable(problem)
+        maximum = find_maximum(problem.likelihood, problem.column_stats, problem.intercept)
+        findings = [*alias_findings(maximum, problem), *separation_findings(maximum, problem)]
+        self._speak_up(findings)
+        status = Status.CONVERGED if maximum.newton.converged else Status.NOT_CONVERGED
+        if maximum.separation is not None and maximum.newton.converged:
+            status = Status.SEPARATED
+        steps = maximum.newton.iterations
+        return Estimate(
+            problem=problem,
+            method=self,
+            coefficients=maximum.distribution(self._covariance(problem, maximum)),
+            status=status,
+            findings=tuple(findings),
+            stats=FitStats.of(
+                maximum.kernel + problem.log_constant, problem.null_loglik, maximum.aliases.rank, problem.nobs
+            ),
+            provenance=Provenance.of(f"Newton's method, {steps} steps", started),
+            details=MLEDetails(maximum),
+        )
+
+    def _speak_up(self, findings: list[Finding]) -> None:
+        for finding in findings:
+            text = f"{finding.message} {finding.remedy}".strip()
+            if finding.code == "separation":
+                if self.separation == "error":
+                    raise EstimationError(text)
+                warnings.warn(text, SeparationWarning, stacklevel=4)
+            elif finding.code == "aliased":
+                warnings.warn(text, AliasingWarning, stacklevel=4)
+
+    def effective_covariance(self, problem: Problem) -> str:
+        """The covariance that is used: sampling weights force a sandwich."""
+        if self.covariance == "classical" and problem.weights_type == "sampling":
+            return "HC0"
+        return self.covariance
+
+    def _covariance(self, problem: Problem, maximum: Maximum) -> Array:
+        kind = self.effective_covariance(problem)
+        if kind == "classical" or maximum.beta.size == 0:
+            return maximum.inverse
+        likelihood = problem.row_likelihood.columns(maximum.aliases.kept)
+        if maximum.separation is not None and maximum.basis is not None:
+            rest = ~separated_rows(likelihood, maximum.separation)
+            likelihood = likelihood.take(np.flatnonzero(rest)).mapped(maximum.basis)
+        frequency = problem.weights_type == "frequency"
+        return sandwich(likelihood, maximum.beta, maximum.inverse, kind, frequency, problem.nobs)
+
+    def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
+        """`statistic` (z) and its two-sided `p_value`; NaN for coefficients that are not finite."""
+        margins = estimate.coefficients.marginals()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            z = np.where(np.isfinite(margins.sd), margins.location / margins.sd, np.nan)
+        return {"statistic": z, "p_value": np.asarray(2 * norm.sf(np.abs(z)))}
+
+    def raw(self, estimate: Estimate) -> Any:
+        """The statsmodels result at this optimum, or an error that says why there is none."""
+        from problogit.estimators.statsmodels_raw import statsmodels_result
+
+        maximum = cast(MLEDetails, estimate.details).maximum
+        if estimate.problem.data is None or maximum.separation is not None or maximum.aliases.dropped.size:
+            return None
+        kind = self.effective_covariance(estimate.problem)
+        return statsmodels_result(estimate.problem, maximum.beta, estimate.coefficients.cov, kind)
+
+    def surrogate(self) -> MLE:
+        """Itself."""
+        return self
+
+    def describe(self) -> str:
+        """One phrase for headers."""
+        kind = "inverse-information" if self.covariance == "classical" else f"{self.covariance} sandwich"
+        return f"maximum likelihood, {kind} standard errors"
+
+
+def separated_rows(likelihood: BinomialLikelihood, separation: Separation) -> NDArray[np.bool_]:
+    """Rows on which the direction of maximal support does not vanish; it was found on covariate patterns."""
+    reach = np.abs(np.asarray(likelihood.X @ separation.direction))
+    size = np.asarray(abs(likelihood.X) @ np.abs(separation.direction))
+    return np.asarray(reach > 1e-9 * np.maximum(size, np.finfo(float).tiny))
+
+
+def check_estimable(problem: Problem) -> None:
+    """Refuse what has no maximum-likelihood estimate at all: no outcome of one kind, or fewer rows than columns."""
+    constant = problem.constant_response
+    if constant is not None:
+        which = problem.response.event if constant == 1.0 else problem.response.non_event
+        raise EstimationError(
+            f"The response {problem.response.name} is constant: all {problem.rows.n_obs} rows are {which!r}, so a "
+            "maximum-likelihood estimate does not exist. Give the intercept a proper prior, e.g. "
+            "Penalized(Priors(Normal(2.5, autoscale=True), intercept=Normal(2.5))), or the same prior in Bayes."
+        )
+    if problem.n_terms == 0:
+        raise InputError(explain("formula", "must leave at least one column", problem.design.formula))
+    if problem.rows.n_obs < problem.n_terms:
+        raise EstimationError(
+            f"Maximum likelihood needs at least as many rows as columns; there are {problem.rows.n_obs} rows and "
+            f"{problem.n_terms} columns. Use Penalized(...) or Bayes(...) with a proper prior, or fewer terms."
+        )
+
+
+def alias_findings(maximum: Maximum, problem: Problem) -> list[Finding]:
+    """Name the columns that repeat others."""
+    dropped = tuple(problem.terms[j] for j in maximum.aliases.dropped)
+    if not dropped:
+        return []
+    equations = "; ".join(maximum.aliases.describe(problem.terms))
+    return [
+        Finding(
+            "aliased",
+            "warning",
+            f"{len(dropped)} column(s) are linear combinations of others and have no estimate (NaN): {equations}.",
+            "Leave them out of the formula, or use a proper prior, which keeps all columns.",
+            dropped,
+        )
+    ]
+
+
+def separation_sentence(separation: Separation, terms: tuple[str, ...], n_separated: int, n_rows: int) -> str:
+    """Which coefficients are infinite, in which direction, and how many rows cause it."""
+    kinds = np.asarray(separation.kind)
+    named = [f"{term} ({kind})" for term, kind in zip(terms, kinds, strict=True) if kind in ("+Inf", "-Inf")]
+    unsure = [term for term, kind in zip(terms, kinds, strict=True) if kind == "undetermined"]
+    parts = []
+    if named:
+        parts.append("infinite: " + _shorten(named))
+    if unsure:
+        parts.append("sign undetermined: " + _shorten(unsure))
+    how = "completely separated" if separation.complete else "separated"
+    return (
+        f"The data are {how}: {n_separated} of {n_rows} rows can be predicted perfectly, so the likelihood has no "
+        f"maximum; {'; '.join(parts)}."
+    )
+
+
+def _shorten(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 12 else ", ".join(names[:12]) + f" and {len(names) - 12} more"
+
+
+def separation_findings(maximum: Maximum, problem: Problem) -> list[Finding]:
+    """Name the infinite coefficients."""
+    if maximum.separation is None:
+        return []
+    terms = tuple(problem.terms[j] for j in maximum.aliases.kept)
+    concerned = tuple(
+        t for t, kind in zip(terms, np.asarray(maximum.separation.kind), strict=True) if kind != "finite"
+    )
+    rows = problem.row_likelihood.columns(maximum.aliases.kept)
+    count = int(np.count_nonzero(separated_rows(rows, maximum.separation)))
+    sentence = separation_sentence(maximum.separation, terms, count, rows.n_rows)
+    return [Finding("separation", "warning", sentence, _REMEDY, concerned)]

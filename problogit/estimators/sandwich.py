@@ -1,0 +1,57 @@
+"""Heteroskedasticity-consistent covariances of the maximum-likelihood estimate, with the row as the unit.
+
+A (meat) A with A the inverse information. Row i has score r_i x_i, r_i = s_i - m_i p_i. A frequency weight f is f
+units, so its share of the meat is f r^2 x x'; an importance or sampling weight w multiplies the score, so its
+share is w^2 r^2 x x'. HC1 multiplies by n / (n - k); HC2 and HC3 divide r^2 by (1 - h) and (1 - h)^2, h being the
+leverage of one unit (MacKinnon & White 1985; R package sandwich, vcovHC).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from problogit.core.blocks import Array, weighted_gram
+from problogit.core.likelihood import BinomialLikelihood
+from problogit.execution import Sums
+
+__all__ = ["HC_KINDS", "sandwich"]
+
+HC_KINDS = ("HC0", "HC1", "HC2", "HC3")
+
+
+def sandwich(
+    likelihood: BinomialLikelihood, beta: Array, inverse: Array, kind: str, frequency: bool, nobs: int
+) -> Array:
+    """Sandwich covariance, shape (n_terms, n_terms).
+
+    Parameters
+    ----------
+    likelihood : BinomialLikelihood
+        One entry per row of the user, original units.
+    beta, inverse : ndarray
+        Estimate and inverse information.
+    kind : str
+        ``HC0`` to ``HC3``.
+    frequency : bool
+        True where a weight counts identical units.
+    nobs : int
+        Number of units.
+    """
+    weights = likelihood.weights
+    residual = likelihood.residuals(beta) / weights
+    share = np.sqrt(weights) if frequency else weights
+    root_meat = np.abs(residual) * share
+    if kind in ("HC2", "HC3"):
+        leverage = likelihood.leverages(beta, inverse)
+        unit = leverage / weights if frequency else leverage
+        remaining = np.maximum(1.0 - unit, np.finfo(float).eps)
+        root_meat = root_meat / (np.sqrt(remaining) if kind == "HC2" else remaining)
+
+    def meat_sum(block: slice) -> Sums:
+        return (weighted_gram(likelihood.local(block), root_meat[block]),)
+
+    (meat,) = likelihood.executor.total(meat_sum, likelihood.blocks())
+    covariance = inverse @ meat @ inverse
+    if kind == "HC1":
+        covariance *= nobs / (nobs - beta.size)
+    return np.asarray((covariance + covariance.T) / 2)

@@ -1,0 +1,246 @@
+"""`Fit`: one way to read every fit. A facade of one-line methods over `Estimate`; it holds no logic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from problogit import persistence
+from problogit.analysis import coefficients, contrasts, diagnostics, predict, r_squared, scores, totals
+from problogit.analysis import calibration as calibrate
+from problogit.analysis import tests as term_tests
+from problogit.analysis.decisions import Costs
+from problogit.data.rows import Array, Unseen
+from problogit.estimate import Estimate, Status
+from problogit.results import Calibration
+from problogit.tables import text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+__all__ = ["Fit", "load"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted logistic regression, whatever the method.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        What the engine returned: coefficient distribution, status, findings, provenance.
+    """
+
+    estimate: Estimate
+
+    # -- coefficients ------------------------------------------------------------------------------------------
+
+    @property
+    def coef(self) -> pd.Series[float]:
+        """Estimates by term: log-odds, original units of the predictors."""
+        return coefficients.coef(self.estimate)
+
+    @property
+    def cov(self) -> pd.DataFrame:
+        """Covariance of the estimates, terms x terms; NaN where there is none."""
+        return coefficients.cov(self.estimate)
+
+    def summary(self, prob: float = 0.95, interval: str | None = None) -> pd.DataFrame:
+        """Estimates with their uncertainty, by term.
+
+        Parameters
+        ----------
+        prob : float
+            Probability of the intervals.
+        interval : str, optional
+            ``wald`` or ``profile`` (MLE), ``eti`` or ``hdi`` (Bayes); the method's default without it.
+
+        Returns
+        -------
+        DataFrame
+            ``estimate, std_error, lower, upper, interval`` and then ``statistic, p_value`` or
+            ``r_hat, ess_bulk, ess_tail, prob_positive``.
+        """
+        return coefficients.summary(self.estimate, prob, interval)
+
+    def odds_ratios(
+        self,
+        prob: float = 0.95,
+        interval: str | None = None,
+        units: Mapping[str, float] | None = None,
+        intercept: bool = False,
+    ) -> pd.DataFrame:
+        """Odds ratios with intervals, by term.
+
+        Parameters
+        ----------
+        prob, interval
+            As in `summary`.
+        units : mapping of str to float, optional
+            Odds ratio for a change of that many units, e.g. ``{"age": 10}``; 1 where not named.
+        intercept : bool
+            Also the intercept (the odds at predictors = 0).
+        """
+        return coefficients.odds_ratios(self.estimate, prob, interval, units, intercept)
+
+    def draws(self, n: int | None = None, rng: int | np.random.Generator | None = None) -> Array:
+        """Draws from the coefficient distribution, shape (n, n_terms)."""
+        return coefficients.draws(self.estimate, n, rng)
+
+    def contrast(self, weights: Any, prob: float = 0.95, interval: str | None = None) -> pd.DataFrame:
+        """Linear contrasts of coefficients, e.g. ``{"race[T.black]": 1, "race[T.other]": -1}``."""
+        return contrasts.contrast(self.estimate, weights, prob, interval)
+
+    def test(self, term: str, kind: Literal["lr", "wald"] = "lr") -> term_tests.TestResult:
+        """Test that all coefficients of a term are zero."""
+        return term_tests.test(self.estimate, term, kind)
+
+    # -- probabilities -----------------------------------------------------------------------------------------
+
+    def predict(
+        self,
+        data: Any = None,
+        prob: float = 0.95,
+        interval: str | None = None,
+        unseen: Unseen = "error",
+        output: Literal["pandas", "polars"] | None = None,
+    ) -> Any:
+        """Probabilities of the event with intervals, aligned with the rows of `data` (the training rows without).
+
+        Returns
+        -------
+        DataFrame
+            ``probability, lower, upper, interval``; NaN where a predictor is missing.
+        """
+        return predict.predict(self.estimate, data, prob, interval, unseen, output)
+
+    def predict_proba(self, data: Any = None, unseen: Unseen = "error") -> Array:
+        """P(event) of every row, shape (n_rows,)."""
+        return predict.predict_proba(self.estimate, data, unseen)
+
+    def classify(self, data: Any = None, threshold: float | Costs = 0.5) -> NDArray[Any]:
+        """The response's own label for every row: the event where its probability reaches `threshold`."""
+        return predict.classify(self.estimate, data, threshold)
+
+    def expected_total(self, data: Any = None, value: Any = 1.0, prob: float = 0.95) -> totals.ExpectedTotal:
+        """Expected sum of `value` over the events among the rows, with an interval."""
+        return totals.expected_total(self.estimate, data, value, prob)
+
+    # -- how good is it ----------------------------------------------------------------------------------------
+
+    def calibration(self, data: Any = None, resample: str = "auto") -> Calibration:
+        """Are the probabilities right? Judged out of sample unless asked otherwise."""
+        return Calibration(calibrate.calibration(self.estimate, data, resample))
+
+    def scores(self, data: Any = None, resample: str = "auto") -> pd.DataFrame:
+        """Out-of-sample log score, Brier score and AUC."""
+        return scores.scores(self.estimate, data, resample)
+
+    def r_squared(self, kind: str = "mcfadden") -> float:
+        """Pseudo R-squared: ``mcfadden``, ``tjur``, ``nagelkerke`` or ``cox-snell``."""
+        return r_squared.r_squared(self.estimate, kind)
+
+    def diagnostics(self) -> diagnostics.Diagnostics:
+        """What was checked, what was found, what to do."""
+        return diagnostics.diagnostics(self.estimate)
+
+    # -- figures -----------------------------------------------------------------------------------------------
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+        return self.estimate.terms
+
+    @property
+    def nobs(self) -> int:
+        """Number of units."""
+        return self.estimate.problem.nobs
+
+    @property
+    def loglik(self) -> float:
+        """Log-likelihood at the estimate, with log C(m, s)."""
+        return self.estimate.stats.loglik
+
+    @property
+    def null_loglik(self) -> float:
+        """Log-likelihood of the model without predictors."""
+        return self.estimate.stats.null_loglik
+
+    @property
+    def deviance(self) -> float:
+        """Residual deviance, as R's glm defines it."""
+        return r_squared.deviance(self.estimate)
+
+    @property
+    def df_model(self) -> float:
+        """Rank of the design; effective degrees of freedom for penalized fits; NaN for Bayes."""
+        return self.estimate.stats.df_model
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion."""
+        return self.estimate.stats.aic
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion."""
+        return self.estimate.stats.bic
+
+    @property
+    def status(self) -> Status:
+        """How the fit ended."""
+        return self.estimate.status
+
+    @property
+    def converged(self) -> bool:
+        """False where the optimiser stopped early or the sampler's diagnostics failed."""
+        return self.estimate.status not in (Status.NOT_CONVERGED, Status.DIAGNOSTICS_FAILED)
+
+    @property
+    def raw(self) -> Any:
+        """The statsmodels result, scipy OptimizeResult or sampler output; None where there is none."""
+        return self.estimate.raw
+
+    # -- other forms -------------------------------------------------------------------------------------------
+
+    def to_datatree(self, log_likelihood: bool | None = None) -> Any:
+        """An xarray DataTree that ArviZ reads."""
+        from problogit import arviz_io
+
+        return arviz_io.to_datatree(self.estimate, log_likelihood)
+
+    def pymc_model(self) -> Any:
+        """The same model and prior as a readable `pymc.Model`, which may be extended."""
+        from problogit.estimators import pymc_model
+
+        return pymc_model.pymc_model(self.estimate.problem, self.estimate.method.prior)
+
+    def save(self, path: str | PathLike[str], data: bool = False) -> None:
+        """Write everything needed to predict and report again; with ``data=True`` also to refit."""
+        persistence.save(self.estimate, path, data)
+
+    def __str__(self) -> str:
+        """A readable summary."""
+        return text.fit_text(self.estimate)
+
+    def __repr__(self) -> str:
+        """The same summary, so that a notebook or console shows it."""
+        return text.fit_text(self.estimate)
+
+
+def load(path: str | PathLike[str], context: Mapping[str, Callable[..., Any]] | None = None) -> Fit:
+    """Read a fit that `Fit.save` wrote; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : path
+    context : mapping, optional
+        The functions that the formula uses beyond the built-in ones.
+    """
+    return Fit(persistence.load(path, context))

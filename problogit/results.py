@@ -1,0 +1,136 @@
+"""What the user holds after a question about one or many fits: the analysis' values, with a plot and renderings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from problogit.analysis.calibration import CalibrationResult
+from problogit.analysis.compare import ComparisonResult, compare_estimates
+from problogit.estimate import HasEstimate
+from problogit.tables import render, text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["Calibration", "Comparison", "compare"]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """How far the probabilities can be trusted.
+
+    Attributes
+    ----------
+    result : CalibrationResult
+        Slope, intercept, scores and curve, with how they were judged.
+    """
+
+    result: CalibrationResult
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per quantity: value, bounds and what it should be."""
+        return self.result.frame
+
+    @property
+    def curve(self) -> pd.DataFrame:
+        """The CORP reliability curve: predicted and observed probability, with ties pooled."""
+        return self.result.curve
+
+    @property
+    def verdict(self) -> str:
+        """One sentence, with the number of events behind it."""
+        return self.result.verdict
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """The reliability curve with its consistency band."""
+        from problogit.plots import calibration as plot_calibration
+
+        return plot_calibration(self, ax=ax)
+
+    def __str__(self) -> str:
+        """A readable summary."""
+        return text.calibration_text(self.result)
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Several fits of the same rows, side by side.
+
+    Attributes
+    ----------
+    result : ComparisonResult
+        The frames behind it; `scores` and `disagreements` are computed on first access.
+    """
+
+    result: ComparisonResult
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Terms x labels, with the kind of interval under each label."""
+        return self.result.table
+
+    @property
+    def coefficients(self) -> pd.DataFrame:
+        """Long tidy frame: one row per label and term, with `interval` and `level`."""
+        return self.result.coefficients
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Out-of-sample log score, Brier score, calibration slope; elpd for posteriors."""
+        return self.result.scores
+
+    def disagreements(self) -> pd.DataFrame:
+        """Where the fits differ by more than their uncertainty suggests, and why."""
+        return self.result.disagreements
+
+    def plot(self, ax: Axes | None = None, odds_ratios: bool = True) -> Axes:
+        """Forest plot of all fits, on a log axis for odds ratios."""
+        from problogit.plots import forest_frame
+
+        return forest_frame(self.coefficients, ax=ax, odds_ratios=odds_ratios)
+
+    def to_markdown(self) -> str:
+        """The table in Markdown."""
+        return render.comparison(self.result, "markdown")
+
+    def to_latex(self) -> str:
+        """The table in LaTeX."""
+        return render.comparison(self.result, "latex")
+
+    def to_html(self) -> str:
+        """The table in HTML."""
+        return render.comparison(self.result, "html")
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return self.to_html()
+
+    def __str__(self) -> str:
+        """The table in plain text."""
+        return render.comparison(self.result, "text")
+
+    __repr__ = __str__
+
+
+def compare(fits: Mapping[str, HasEstimate] | Sequence[HasEstimate]) -> Comparison:
+    """Put fits of the same rows side by side.
+
+    Parameters
+    ----------
+    fits : mapping of label to Fit, or sequence of Fit
+        A sequence is labelled by the methods' names.
+
+    Raises
+    ------
+    InputError
+        Fewer than two fits, or fits of different rows, responses or events.
+    """
+    return Comparison(compare_estimates(fits))
+
+
