@@ -167,6 +167,22 @@ class Estimator(ABC):
     def describe(self) -> str:
         """One phrase for headers, e.g. ``"Penalized likelihood, Normal(0, 2.5) prior"``."""
 
+    def refusal(self, question: str, problem: Problem) -> str:
+        """Why this method cannot answer a question of likelihood inference; empty where it can.
+
+        Parameters
+        ----------
+        question : str
+            ``"profile"`` (profile-likelihood intervals) or a test: ``"lr"``, ``"wald"``, ``"score"``.
+        problem : Problem
+            What was fitted.
+        """
+        what = "Profile-likelihood intervals" if question == "profile" else f"A {question} test"
+        return (
+            f"{what} of {problem.response.describe()} need a maximum-likelihood fit; this one is {self.describe()}. "
+            "Fit the same model with MLE() for that, or read this fit's own intervals: `summary()`, `contrast(...)`."
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit.core.likelihood import BinomialLikelihood, log_binomial_constant
+from problogit.core.maximum import Maximum, find_maximum
 from problogit.core.null import null_value
 from problogit.core.scaling import ColumnStats, Scaling, column_stats
 from problogit.data.patterns import collapse
@@ -128,6 +129,11 @@ class Problem:
             patterns.offset,
             executor=self.executor,
         )
+
+    @cached_property
+    def maximum(self) -> Maximum:
+        """Where the likelihood is largest, with rank, aliases and separation: known of the data before any method."""
+        return find_maximum(self.likelihood, self.column_stats, self.intercept)
 
     @cached_property
     def log_constant(self) -> float:

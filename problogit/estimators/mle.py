@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from problogit.core.likelihood import BinomialLikelihood
-from problogit.core.maximum import Maximum, find_maximum
+from problogit.core.maximum import Maximum
 from problogit.core.priors.base import ResolvablePrior
 from problogit.core.priors.flat import Flat
 from problogit.core.separation import Separation
@@ -93,7 +93,7 @@ class MLE(Estimator):
         """Maximise the likelihood of `problem`."""
         started = time.perf_counter()
         check_estimable(problem)
-        maximum = find_maximum(problem.likelihood, problem.column_stats, problem.intercept)
+        maximum = problem.maximum
         findings = [*alias_findings(maximum, problem), *separation_findings(maximum, problem)]
         self._speak_up(findings)
         status = Status.CONVERGED if maximum.newton.converged else Status.NOT_CONVERGED
@@ -160,6 +160,21 @@ class MLE(Estimator):
     def surrogate(self) -> MLE:
         """Itself."""
         return self
+
+    def refusal(self, question: str, problem: Problem) -> str:
+        """Sampling weights and robust covariances leave the likelihood's own answers without meaning."""
+        if question in ("lr", "score", "profile") and problem.weights_type == "sampling":
+            return (
+                "Under sampling weights the log-likelihood is not that of a sample, so profile intervals and "
+                "likelihood-ratio and score tests do not exist. Use Wald intervals and `test(term, kind='wald')`."
+            )
+        if question in ("score", "profile") and self.covariance != "classical":
+            what = "Profile intervals" if question == "profile" else "Score tests"
+            return (
+                f"{what} take the model as true and cannot go with covariance={self.covariance!r}. "
+                "Use Wald, or fit MLE(covariance='classical')."
+            )
+        return ""
 
     def describe(self) -> str:
         """One phrase for headers."""
