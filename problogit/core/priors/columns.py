@@ -1,17 +1,22 @@
-"""What a prior needs to know about a model, and what the model needs to know about a prior, as protocols.
-
-Both sides are written against these: the priors import no problem, `ResolvedPrior` imports no family.
-"""
+"""What a prior needs to know about a model, as protocols: the priors import no problem."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Columns", "Elementwise", "Indices", "Real", "Statistics", "autoscale_units"]
+__all__ = [
+    "Array",
+    "Columns",
+    "Coordinates",
+    "Indices",
+    "Real",
+    "Statistics",
+    "autoscale_units",
+]
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -23,56 +28,52 @@ class Statistics(Protocol):
     """Weighted statistics of the columns of a design, each of shape (n_terms,)."""
 
     @property
-    def mean(self) -> Array: ...
+    def mean(self) -> Array:
+        """Weighted means."""
+
     @property
-    def sd(self) -> Array: ...
+    def sd(self) -> Array:
+        """Weighted standard deviations, divisor n."""
+
     @property
-    def minimum(self) -> Array: ...
+    def minimum(self) -> Array:
+        """Smallest values."""
+
     @property
-    def maximum(self) -> Array: ...
+    def maximum(self) -> Array:
+        """Largest values."""
+
     @property
-    def two_valued(self) -> NDArray[np.bool_]: ...
+    def two_valued(self) -> NDArray[np.bool_]:
+        """Which columns have exactly two values."""
 
 
 class Columns(Protocol):
     """The part of a problem that a prior is resolved against."""
 
     @property
-    def terms(self) -> Sequence[str]: ...
-    @property
-    def intercept(self) -> int | None: ...
-    @property
-    def column_stats(self) -> Statistics: ...
-
-
-class Elementwise(Protocol):
-    """The numerics of independent priors on k coefficients; the families of this package are its implementations."""
+    def terms(self) -> Sequence[str]:
+        """Names of the columns."""
 
     @property
-    def smooth(self) -> bool: ...
+    def intercept(self) -> int | None:
+        """Position of the intercept, None where there is none."""
+
     @property
-    def log_concave(self) -> bool: ...
+    def column_stats(self) -> Statistics:
+        """Statistics of the columns."""
+
+
+class Coordinates(Protocol):
+    """Centred and scaled columns, (x - center) / scale; the intercept's own centre is 0 and its scale 1."""
+
     @property
-    def proper(self) -> bool: ...
+    def center(self) -> Array:
+        """Centres, shape (n_terms,)."""
+
     @property
-    def l1(self) -> Real: ...
-    @property
-    def location(self) -> Real: ...
-    @property
-    def spread(self) -> Real: ...
-    @property
-    def family(self) -> str: ...
-    def log_density(self, beta: Array) -> Array: ...
-    def gradient(self, beta: Array) -> Array: ...
-    def curvature(self, beta: Array) -> Array: ...
-    def prox(self, v: Array, step: Real) -> Array: ...
-    def rescale(self, c: Real) -> Elementwise: ...
-    def stand_in(self) -> Elementwise: ...
-    def take(self, positions: Any) -> Elementwise: ...
-    def describe(self) -> str: ...
-    def pymc(
-        self, pm: Any, name: str, *, dims: str | tuple[str, ...] | None = None, shape: Any = None
-    ) -> Any: ...
+    def scale(self) -> Array:
+        """Scales, shape (n_terms,)."""
 
 
 def autoscale_units(stats: Statistics) -> Array:

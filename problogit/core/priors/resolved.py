@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from problogit.core.priors.columns import Array, Elementwise, Indices
+from problogit.core.priors.columns import Array, Coordinates, Indices
+from problogit.core.priors.elementwise import Elementwise
 
 __all__ = ["ResolvedPrior"]
 
@@ -25,8 +26,8 @@ class ResolvedPrior:
     Attributes
     ----------
     blocks : tuple of (indices, prior)
-        Priors whose parameters are arrays, one entry per index. Every column is in exactly one block, columns
-        without a prior in a block of `Flat`.
+        Priors whose parameters are arrays, one entry per index. A column is in one block at most; columns in none are
+        flat.
     terms : tuple of str
         Names of the columns.
     intercept : int or None
@@ -67,41 +68,41 @@ class ResolvedPrior:
         return self.anchor is None
 
     @property
-    def proper(self) -> NDArray[np.bool_]:
-        """Which columns have a prior that integrates to one, shape (n_terms,)."""
-        mask = np.zeros(self.n_terms, dtype=np.bool_)
-        for index, prior in self.blocks:
-            mask[index] = prior.proper
+    def flat(self) -> NDArray[np.bool_]:
+        """Which columns have no prior, shape (n_terms,)."""
+        mask = np.ones(self.n_terms, dtype=np.bool_)
+        for index, _ in self.blocks:
+            mask[index] = False
         return mask
 
     @property
-    def flat(self) -> NDArray[np.bool_]:
-        """Which columns have no prior, shape (n_terms,)."""
-        return ~self.proper
+    def proper(self) -> NDArray[np.bool_]:
+        """Which columns have a prior that integrates to one, shape (n_terms,)."""
+        return ~self.flat
 
     @property
     def l1(self) -> Array:
         """Strength of the L1 part of each column's penalty, shape (n_terms,); 0 where it is smooth."""
-        return self._gather(lambda prior: prior.l1)
+        return self._gather(lambda prior: prior.l1_strength, 0.0)
 
     @property
     def loc(self) -> Array:
         """Location of each column's prior, shape (n_terms,); 0 where it is flat."""
-        return self._gather(lambda prior: prior.location)
+        return self._gather(lambda prior: prior.location, 0.0)
 
     @property
     def spread(self) -> Array:
         """Scale of each column's prior, shape (n_terms,); inf where it is flat, NaN where the family has none."""
-        return self._gather(lambda prior: prior.spread)
+        return self._gather(lambda prior: prior.spread, np.inf)
 
-    def _gather(self, read: Callable[[Elementwise], Any]) -> Array:
-        out = np.zeros(self.n_terms)
+    def _gather(self, read: Callable[[Elementwise], Any], flat: float) -> Array:
+        out = np.full(self.n_terms, flat)
         for index, prior in self.blocks:
             out[index] = read(prior)
         return out
 
     def _elementwise(self, function: Callable[[Elementwise, Array], Array], points: Array) -> Array:
-        out = np.empty(self.n_terms)
+        out = np.zeros(self.n_terms)
         for index, prior in self.blocks:
             out[index] = function(prior, points[index])
         return out
@@ -171,13 +172,13 @@ class ResolvedPrior:
         return row
 
     def prox(self, v: Array, step: Array) -> Array:
-        """argmin over x of sum_j (x_j - v_j)^2 / (2 step_j) - log p(x); only where the prior is separable."""
-        out = np.empty(self.n_terms)
+        """The x that minimises sum_j (x_j - v_j)^2 / (2 step_j) - log p(x); only where the prior is separable."""
+        out = np.array(v, dtype=np.float64)
         for index, prior in self.blocks:
             out[index] = prior.prox(v[index], step[index])
         return out
 
-    def scaled(self, center: Array, scale: Array) -> ResolvedPrior:
+    def scaled(self, scaling: Coordinates) -> ResolvedPrior:
         """The prior of gamma, the coefficients of the columns (x - center) / scale.
 
         gamma_j = scale_j beta_j, and gamma_0 = beta_0 + center' beta for the intercept (whose own centre is 0 and
@@ -186,17 +187,23 @@ class ResolvedPrior:
 
         Parameters
         ----------
-        center, scale : ndarray, shape (n_terms,)
-            Of `Scaling`.
+        scaling : object with `center` and `scale`, each of shape (n_terms,)
         """
-        blocks = tuple((index, prior.rescale(scale[index])) for index, prior in self.blocks)
-        return self._with(blocks, self._moved_anchor(center, scale))
+        blocks = tuple((index, prior.rescale(scaling.scale[index])) for index, prior in self.blocks)
+        return self._with(blocks, self._moved_anchor(scaling))
 
-    def _moved_anchor(self, center: Array, scale: Array) -> Array | None:
+    def anchored_at(self, point: Array) -> ResolvedPrior:
+        """The same priors, with that of the intercept on the log-odds at predictors = `point` (n_terms,)."""
+        return self._with(self.blocks, self._anchor(point))
+
+    def _moved_anchor(self, scaling: Coordinates) -> Array | None:
+        old = np.zeros(self.n_terms) if self.anchor is None else self.anchor
+        return self._anchor((old - scaling.center) / scaling.scale)
+
+    def _anchor(self, point: Array) -> Array | None:
         if self.intercept is None or self.flat[self.intercept]:
             return None
-        old = np.zeros(self.n_terms) if self.anchor is None else self.anchor
-        anchor: Array = (old - center) / scale
+        anchor = np.array(point, dtype=np.float64)
         anchor[self.intercept] = 0.0
         return anchor if anchor.any() else None
 
@@ -231,14 +238,6 @@ class ResolvedPrior:
             self.intercept_at,
         )
 
-    def column(self, j: int) -> Elementwise:
-        """The prior of column `j`, with numbers for parameters."""
-        for index, prior in self.blocks:
-            hit = np.flatnonzero(index == j)
-            if hit.size:
-                return prior.take(int(hit[0]))
-        raise IndexError(f"no column {j}: the design has {self.n_terms}")
-
     def table(self) -> list[dict[str, str | float]]:
         """The prior that was used for every term, and the one that was asked for.
 
@@ -248,24 +247,21 @@ class ResolvedPrior:
             Keys ``term, family, loc, scale, text, given``: `scale` is inf for a flat prior and NaN for an elastic
             net, `text` reads ``"Normal(0, 1.25)"``, `given` reads ``"Normal(0, 2.5), autoscaled"``.
         """
-        rows: list[dict[str, str | float]] = []
-        for j, term in enumerate(self.terms):
-            prior = self.column(j)
-            text = prior.describe()
-            if j == self.intercept and prior.proper and self.intercept_at == "mean":
-                text += " at the predictors' means"
-            rows.append(
-                {
-                    "term": term,
+        nothing: dict[str, str | float] = {"family": "Flat", "loc": np.nan, "scale": np.inf, "text": "Flat()"}
+        rows = [
+            {"term": term} | nothing | {"given": given}
+            for term, given in zip(self.terms, self.given, strict=True)
+        ]
+        for index, priors in self.blocks:
+            for i, j in enumerate(index):
+                prior = priors.take(i)
+                where = (
+                    " at the predictors' means" if j == self.intercept and self.intercept_at == "mean" else ""
+                )
+                rows[j] |= {
                     "family": prior.family,
-                    "loc": float(prior.location) if prior.proper else float("nan"),
+                    "loc": float(prior.location),
                     "scale": float(prior.spread),
-                    "text": text,
-                    "given": self.given[j],
                 }
-            )
+                rows[j] |= {"text": prior.describe() + where}
         return rows
-
-
-def _positions(columns: Sequence[int]) -> Indices:
-    return np.asarray(columns, dtype=np.intp)

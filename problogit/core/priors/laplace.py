@@ -1,0 +1,117 @@
+"""The Laplace prior: the L1 (lasso) penalty."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from problogit.core.priors.base import Prior, check_flag, check_parameter, show
+from problogit.core.priors.columns import Array, Real
+from problogit.core.priors.normal import Normal
+from problogit.validation import check_positive
+
+__all__ = ["Laplace", "soft_threshold"]
+
+
+def soft_threshold(v: Array, threshold: Array) -> Array:
+    """sign(v) * max(|v| - threshold, 0), elementwise; exact zeros."""
+    return np.asarray(np.sign(v) * np.maximum(np.abs(v) - threshold, 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Laplace(Prior):
+    """Laplace (double exponential) prior, the L1 penalty |beta - loc| / scale: exact zeros in `Penalized`.
+
+    log p(beta) = -|beta - loc| / scale - log(2 scale); the standard deviation is sqrt(2) scale.
+
+    Parameters
+    ----------
+    scale : float
+        The L1 strength on the sum scale is 1/scale.
+    loc : float, default 0
+        Location; `Penalized` sets coefficients exactly to it.
+    autoscale : bool, default False
+        Divide `scale` by the standard deviation of each column (by the range of a column with two values).
+    """
+
+    scale: Real
+    loc: Real = 0.0
+    autoscale: bool = False
+
+    def __post_init__(self) -> None:
+        check_parameter(self, "scale", self.scale, "must be positive", "For no penalty use Flat().")
+        check_parameter(self, "loc", self.loc, "must be finite")
+        check_flag(self, "autoscale", self.autoscale)
+
+    @classmethod
+    def from_l1(cls, strength: float) -> Laplace:
+        """From the L1 strength on the sum scale, penalty = strength * |beta|: scale = 1/strength."""
+        return cls(1.0 / check_positive("strength", strength))
+
+    @classmethod
+    def from_sklearn(cls, C: float) -> Laplace:
+        """From scikit-learn's `C` (L1), which minimises |beta|_1 + C * sum of losses: scale = C."""
+        return cls(check_positive("C", C))
+
+    @property
+    def smooth(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def l1_strength(self) -> Real:
+        """1 / scale."""
+        return 1.0 / self.scale
+
+    @property
+    def location(self) -> Real:
+        """The location."""
+        return self.loc
+
+    @property
+    def spread(self) -> Real:
+        """The scale."""
+        return self.scale
+
+    def log_density(self, beta: Array) -> Array:
+        """Log density."""
+        return np.asarray(-np.abs(beta - self.loc) / self.scale - np.log(self.scale) - math.log(2.0))
+
+    def gradient(self, beta: Array) -> Array:
+        """Zeros: all of the penalty is in `l1_strength`."""
+        return np.zeros(np.shape(beta))
+
+    def curvature(self, beta: Array) -> Array:
+        """Zeros: all of the penalty is in `l1_strength`."""
+        return np.zeros(np.shape(beta))
+
+    def prox(self, v: Array, step: Real) -> Array:
+        """Soft threshold of v - loc at step / scale."""
+        return np.asarray(self.loc + soft_threshold(v - self.loc, np.asarray(step / self.scale)))
+
+    def rescale(self, c: Real) -> Laplace:
+        """Laplace(|c| scale, c loc)."""
+        return replace(self, scale=self.scale * np.abs(c), loc=self.loc * c)
+
+    def on_columns(self, unit: Array) -> Laplace:
+        """Arrays for parameters, autoscaling done."""
+        ones = np.ones_like(unit)
+        divisor = unit if self.autoscale else ones
+        return Laplace(self.scale / divisor, self.loc * ones)
+
+    def stand_in(self) -> Normal:
+        """The normal of the same mean and variance."""
+        return Normal(self.scale * math.sqrt(2.0), self.loc)
+
+    def describe(self) -> str:
+        """``"Laplace(loc, scale)"``."""
+        return f"Laplace({show(self.loc)}, {show(self.scale)})" + (", autoscaled" if self.autoscale else "")
+
+    def pymc(
+        self, pm: Any, name: str, *, dims: str | tuple[str, ...] | None = None, shape: Any = None
+    ) -> Any:
+        """`pymc.Laplace`."""
+        return pm.Laplace(name, mu=self.loc, b=self.scale, dims=dims, shape=shape)
