@@ -133,7 +133,7 @@ class Problem:
     @cached_property
     def maximum(self) -> Maximum:
         """Where the likelihood is largest, with rank, aliases and separation: known of the data before any method."""
-        return find_maximum(self.likelihood, self.column_stats, self.intercept)
+        return find_maximum(self.likelihood, self.column_stats, self.intercept, self.terms)
 
     @cached_property
     def log_constant(self) -> float:

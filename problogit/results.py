@@ -118,19 +118,21 @@ class Comparison:
     __repr__ = __str__
 
 
-def compare(fits: Mapping[str, HasEstimate] | Sequence[HasEstimate]) -> Comparison:
+def compare(fits: Mapping[str, HasEstimate] | Sequence[HasEstimate], prob: float = 0.95) -> Comparison:
     """Put fits of the same rows side by side.
 
     Parameters
     ----------
     fits : mapping of label to Fit, or sequence of Fit
         A sequence is labelled by the methods' names.
+    prob : float
+        Probability of the intervals.
 
     Raises
     ------
     InputError
         Fewer than two fits, or fits of different rows, responses or events.
     """
-    return Comparison(compare_estimates(fits))
+    return Comparison(compare_estimates(fits, prob))
 
 

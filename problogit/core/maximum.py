@@ -7,6 +7,7 @@ the separated rows; then the finite part of the estimate comes from the rows tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,7 +94,9 @@ def starting_point(likelihood: BinomialLikelihood, scaling: Scaling) -> Array:
     return rough.x if rough.converged and np.abs(rough.x).max() < 20 else start
 
 
-def find_maximum(likelihood: BinomialLikelihood, stats: ColumnStats, intercept: int | None) -> Maximum:
+def find_maximum(
+    likelihood: BinomialLikelihood, stats: ColumnStats, intercept: int | None, terms: Sequence[str]
+) -> Maximum:
     """Maximise the likelihood over all columns.
 
     Parameters
@@ -102,6 +105,8 @@ def find_maximum(likelihood: BinomialLikelihood, stats: ColumnStats, intercept: 
         In original units, over collapsed patterns.
     stats : ColumnStats
     intercept : int or None
+    terms : sequence of str
+        Names of the columns.
     """
     dense = isinstance(likelihood.X, np.ndarray)
     scaling = stats.scaling(intercept, centre=dense)
@@ -111,12 +116,14 @@ def find_maximum(likelihood: BinomialLikelihood, stats: ColumnStats, intercept: 
     scaled = likelihood.in_coordinates(scaling.center, scaling.scale)
     newton = maximise(scaled, starting_point(scaled, scaling))
     inverse = inverse_information(newton.information)
-    certified = bool(np.isfinite(inverse).all()) and certificate(newton.decrement, scaled.largest_norm(inverse))
+    trials = likelihood.weights * likelihood.trials
+    certified = bool(np.isfinite(inverse).all()) and certificate(
+        newton.decrement, scaled.largest_norm(inverse), float(trials.sum())
+    )
     if not certified:
-        separation = find_separation(
-            likelihood.X, likelihood.weights * likelihood.successes, likelihood.weights * likelihood.trials
-        )
-        if separation is not None:
+        names = [terms[j] for j in aliases.kept]
+        separation = find_separation(likelihood.X, likelihood.weights * likelihood.successes, trials, names)
+        if separation.exists:
             return _finite_part(likelihood, aliases, separation)
     return Maximum(
         aliases,

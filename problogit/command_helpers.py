@@ -1,0 +1,110 @@
+"""What the commands share: reading a prior from text, checking that a path can be written."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from problogit.errors import InputError, explain
+
+if TYPE_CHECKING:
+    from problogit.core.priors.base import Prior
+    from problogit.estimate import Estimator
+
+__all__ = ["check_writable", "chosen_method", "parse_prior", "parse_value", "write_text"]
+
+_CALL = re.compile(r"\s*([A-Za-z_]+)\s*(?:\((.*)\))?\s*")
+
+
+def parse_value(text: str) -> Any:
+    """A number or truth value where the text is one, else the text itself."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+    return value if isinstance(value, (bool, int, float)) else text
+
+
+def parse_prior(text: str) -> Prior:
+    """Read ``normal(2.5)``, ``laplace(0.5)``, ``student_t(3, 2.5)``, ``normal(2.5, autoscale=True)``...
+
+    Raises
+    ------
+    InputError
+        The text is no known prior, or its numbers break the prior's rules.
+    """
+    from problogit.core.priors.elastic_net import ElasticNet
+    from problogit.core.priors.flat import Flat
+    from problogit.core.priors.laplace import Laplace
+    from problogit.core.priors.normal import Normal
+    from problogit.core.priors.student_t import Cauchy, StudentT
+
+    families = {
+        "normal": Normal,
+        "laplace": Laplace,
+        "studentt": StudentT,
+        "cauchy": Cauchy,
+        "elasticnet": ElasticNet,
+        "flat": Flat,
+    }
+    remedy = 'Write e.g. "normal(2.5)", "laplace(0.5)", "student_t(3, 2.5)" or "normal(2.5, autoscale=True)".'
+    found = _CALL.fullmatch(text)
+    name = found.group(1).lower().replace("_", "") if found else ""
+    if found is None or name not in families:
+        raise InputError(explain("--prior", "must name one of " + ", ".join(families), text, remedy))
+    try:
+        call = ast.parse(f"f({found.group(2) or ''})", mode="eval").body
+        assert isinstance(call, ast.Call)
+        positional = [ast.literal_eval(argument) for argument in call.args]
+        named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        return families[name](*positional, **named)
+    except (SyntaxError, ValueError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise InputError(f"--prior {text}: {error}") from error
+        raise InputError(explain("--prior", "must be a prior with plain numbers", text, remedy)) from error
+
+
+def chosen_method(method: str, prior: str | None, seed: int | None) -> Estimator:
+    """The method object that the options describe."""
+    from problogit.estimators.bayes import Bayes
+    from problogit.estimators.mle import MLE
+    from problogit.estimators.penalized import Penalized
+
+    chosen = None if prior is None else parse_prior(prior)
+    if method == "mle":
+        if chosen is not None:
+            raise InputError(
+                explain("--prior", "goes with --method penalized or bayes; maximum likelihood has none", prior)
+            )
+        return MLE()
+    if method == "penalized":
+        return Penalized() if chosen is None else Penalized(chosen)
+    return Bayes(rng=seed) if chosen is None else Bayes(chosen, rng=seed)
+
+
+def check_writable(option: str, path: str | None) -> None:
+    """Refuse a path that cannot be written before the long work begins."""
+    if path is None:
+        return
+    target = Path(path)
+    if target.is_dir() or not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
+        raise InputError(explain(option, "must be a file in a folder that exists and can be written", path))
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=target.name + ".", dir=target.parent)
+    except OSError as error:
+        raise InputError(explain("path", "must be a file that can be written", str(target))) from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
