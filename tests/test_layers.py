@@ -29,6 +29,7 @@ LAYERS = (
         "core.maximum",
         "core.newton",
         "core.null",
+        "core.profile",
         "core.proximal",
         "core.rank",
         "core.scaling",
@@ -38,9 +39,9 @@ LAYERS = (
     ("estimate", "resampling"),
     ("estimators", "estimators.*", "arviz_io"),
     ("analysis", "analysis.*"),
-    ("plots", "plots.*", "tables", "tables.*", "report", "report.*", "persistence", "persistence.*"),
+    ("plots", "plots.*", "tables", "tables.*", "report", "report.*", "persistence", "codec"),
     ("model", "fit", "results"),
-    ("cli", "cli.*", "demo", "sklearn", "__main__", ""),
+    ("cli", "command_helpers", "demo", "sklearn", "__main__", ""),
 )
 
 # Loaded only by the function that needs it, never by `import problogit`.
@@ -62,12 +63,10 @@ LAZY = {
     "xarray",
 }
 
-# Which modules may import a heavy library, and how many of them. The datasets of statsmodels are data, not a dependency
-# of the numbers: the demo reads one.
+# Which modules may import a heavy library, and how many of them.
 IMPORTERS = {
     "formulaic": (1, ("data.*",)),
     "statsmodels": (1, ("estimators.*",)),
-    "statsmodels.datasets": (1, ("cli", "cli.*", "demo")),
     "pymc": (2, ("estimators.*",)),
     "pytensor": (2, ("estimators.*",)),
     "arviz": (0, ()),
