@@ -104,12 +104,12 @@ def row_blocks(X: Matrix, center: Array | None, scale: Array | None) -> RowBlock
     return SparseBlocks(csr)
 
 
-def weighted_gram(Z: Matrix, root_weights: Array) -> Array:
-    """Z' diag(w) Z as a full symmetric array, from the square roots of the weights."""
+def weighted_gram(Z: Matrix, root_weights: Array, overwrite: bool = False) -> Array:
+    """Z' diag(w) Z as a full symmetric array, from the square roots of the weights; may use Z as its workspace."""
     if sp.issparse(Z):
         scaled = sp.csr_array(Z.multiply(root_weights[:, None]))
         return np.asarray((scaled.T @ scaled).todense())
-    scaled_rows = Z * root_weights[:, None]
+    scaled_rows = np.multiply(Z, root_weights[:, None], out=Z if overwrite else None)
     upper = dsyrk(1.0, scaled_rows.T)  # half the work of a general product; the transpose is Fortran-ordered
     return np.asarray(np.triu(upper) + np.triu(upper, 1).T)
 

@@ -162,6 +162,7 @@ class BinomialLikelihood:
 
     def information(self, beta: Array) -> tuple[float, Array, Array]:
         """Value, gradient and X'WX with W = w m p (1 - p): minus the Hessian, observed and expected alike."""
+        fresh = self.center is not None or self.scale is not None  # a block is then a copy, free to be written to
 
         def block_sum(block: slice) -> Sums:
             Z = self.local(block)
@@ -172,8 +173,9 @@ class BinomialLikelihood:
             p = np.where(eta >= 0, near, small * near)
             value = events * np.minimum(eta, 0.0) - (total - events) * np.maximum(eta, 0.0)
             value -= total * np.log1p(small)
-            gram = weighted_gram(Z, np.sqrt(total * small) * near)
-            return np.atleast_1d(value.sum()), np.asarray(Z.T @ (events - total * p)), gram
+            gradient = np.asarray(Z.T @ (events - total * p))
+            gram = weighted_gram(Z, np.sqrt(total * small) * near, overwrite=fresh)
+            return np.atleast_1d(value.sum()), gradient, gram
 
         value, gradient, information = self.executor.total(block_sum, self.blocks())
         return float(value[0]), gradient, information
