@@ -1,0 +1,118 @@
+"""Where fits of the same model disagree by more than their uncertainty suggests, and what explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from problogit.estimate import Estimate
+from problogit.problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FEW_EVENTS", "SHIFT", "WIDTH_RATIO", "disagreement_frame"]
+
+SHIFT = 0.25  # of a standard error of the reference
+WIDTH_RATIO = 0.8
+FEW_EVENTS = 10  # of the rarer outcome per coefficient
+
+
+def disagreement_frame(estimates: Mapping[str, Estimate], coefficients: pd.DataFrame) -> pd.DataFrame:
+    """Compare every fit with a reference, term by term.
+
+    The reference is the first maximum-likelihood fit, or else the first fit.
+
+    Parameters
+    ----------
+    estimates : mapping of label to Estimate
+    coefficients : DataFrame
+        Long frame of `ComparisonResult`.
+
+    Returns
+    -------
+    DataFrame
+        One row a term and label: ``term, label, reference, estimate, reference_estimate, shift`` (in standard errors
+        of the reference), ``width_ratio`` (of the intervals), ``signs`` (``agree``, ``differ``, ``zero`` or
+        ``unknown``), ``flag`` and ``reason``. The flag is ``prior moved this`` (against maximum likelihood) or
+        ``differs`` where the shift exceeds 0.25, the interval is narrower than 0.8 of the reference's, or only one
+        of the two is finite.
+    """
+    import pandas as pd
+
+    reference = next(
+        (label for label, estimate in estimates.items() if estimate.method.name == "MLE"),
+        next(iter(estimates)),
+    )
+    by_label = {str(label): own.set_index("term") for label, own in coefficients.groupby("label", sort=False)}
+    base = by_label[reference]
+    separated = {
+        term
+        for estimate in estimates.values()
+        for finding in estimate.findings
+        if finding.code == "separation"
+        for term in finding.terms
+    }
+    rarity = _events_per_term(estimates[reference].problem)
+    rows = []
+    for label, own in by_label.items():
+        if label == reference:
+            continue
+        moved_by_prior = estimates[reference].method.name == "MLE" and estimates[label].method.name != "MLE"
+        rows += [
+            {"term": str(term), "label": label, "reference": reference}
+            | _compare(base.loc[term], own.loc[term], "prior moved this" if moved_by_prior else "differs")
+            for term in own.index
+            if term in base.index
+        ]
+    table = pd.DataFrame(rows)
+    table["reason"] = [
+        _reason(term in separated, rarity) if flag else ""
+        for term, flag in zip(table["term"], table["flag"], strict=True)
+    ]
+    table.attrs.update(reference=reference, events_per_coefficient=rarity)
+    return table
+
+
+def _compare(base: pd.Series[float], own: pd.Series[float], flag: str) -> dict[str, object]:
+    here, there = float(own["estimate"]), float(base["estimate"])
+    error = float(base["std_error"])
+    shift = (here - there) / error if np.isfinite([here, there]).all() and error > 0 else np.nan
+    widths = [float(one["upper"]) - float(one["lower"]) for one in (own, base)]
+    ratio = widths[0] / widths[1] if np.isfinite(widths).all() and widths[1] > 0 else np.nan
+    one_runs_away = np.isfinite(here) != np.isfinite(there)
+    flagged = one_runs_away or abs(shift) > SHIFT or ratio < WIDTH_RATIO
+    return {
+        "estimate": here,
+        "reference_estimate": there,
+        "shift": shift,
+        "width_ratio": ratio,
+        "signs": _signs(here, there),
+        "flag": flag if flagged else "",
+    }
+
+
+def _signs(here: float, there: float) -> str:
+    if np.isnan(here) or np.isnan(there):
+        return "unknown"
+    if here == 0 or there == 0:
+        return "zero"
+    return "agree" if (here > 0) == (there > 0) else "differ"
+
+
+def _events_per_term(problem: Problem) -> float:
+    """Cases of the rarer outcome for each coefficient beside the intercept."""
+    slopes = problem.n_terms - (problem.intercept is not None)
+    rarer = min(problem.sample.n_events, problem.sample.n_trials - problem.sample.n_events)
+    return rarer / max(1, slopes)
+
+
+def _reason(separated: bool, rarity: float) -> str:
+    parts = []
+    if separated:
+        parts.append("separation: the likelihood alone has no finite estimate")
+    if rarity < FEW_EVENTS:
+        parts.append(f"few events: {rarity:.1f} of the rarer outcome per coefficient")
+    return "; ".join(parts)

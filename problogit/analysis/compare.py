@@ -1,0 +1,217 @@
+"""Fits of the same rows side by side: coefficients, out-of-sample scores, and where they disagree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from problogit.analysis import coefficients as tables
+from problogit.analysis.agreement import disagreement_frame
+from problogit.analysis.comparability import require_same_rows
+from problogit.analysis.paired import score_frame
+from problogit.errors import InputError, explain
+from problogit.estimate import Estimate, HasEstimate
+from problogit.validation import check_probability
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ComparisonResult", "compare_estimates", "compare_frames"]
+
+
+@dataclass(frozen=True, eq=False)
+class ComparisonResult:
+    """Several fits of the same rows.
+
+    Attributes
+    ----------
+    estimates : mapping of str to Estimate
+        The fits by label, in the order in which they were given.
+    coefficients : DataFrame
+        Long and tidy, one row a label and term: ``label, method, term, estimate, std_error, lower, upper,
+        odds_ratio, or_lower, or_upper, interval, level``.
+    prob : float
+        Level of the intervals.
+    """
+
+    estimates: Mapping[str, Estimate]
+    coefficients: pd.DataFrame
+    prob: float
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels."""
+        return tuple(self.estimates)
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Every term of any fit, in order of appearance."""
+        return tuple(dict.fromkeys(term for estimate in self.estimates.values() for term in estimate.terms))
+
+    @cached_property
+    def numbers(self) -> pd.DataFrame:
+        """Terms x (label, figure) with figures ``estimate, lower, upper, interval``; NaN where a fit lacks the term."""
+        return _spread(self, ("estimate", "lower", "upper"))
+
+    @cached_property
+    def odds_ratio_numbers(self) -> pd.DataFrame:
+        """The same for odds ratios: ``odds_ratio, or_lower, or_upper, interval``."""
+        return _spread(self, ("odds_ratio", "or_lower", "or_upper"))
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """To be read: terms x labels, cells like ``0.52 [0.11, 0.94]``, the interval named under each label."""
+        return _readable(self, self.numbers, ("estimate", "lower", "upper"))
+
+    @cached_property
+    def odds_ratio_table(self) -> pd.DataFrame:
+        """To be read: odds ratios with their intervals, the intercept left out."""
+        intercepts = {
+            estimate.terms[at]
+            for estimate in self.estimates.values()
+            if (at := estimate.problem.intercept) is not None
+        }
+        slopes = self.odds_ratio_numbers.drop(index=[term for term in self.terms if term in intercepts])
+        return _readable(self, slopes, ("odds_ratio", "or_lower", "or_upper"))
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Out-of-sample scores by label; see `problogit.analysis.paired.score_frame`."""
+        return score_frame(self.estimates)
+
+    @cached_property
+    def disagreements(self) -> pd.DataFrame:
+        """Where the fits differ and why; see `problogit.analysis.agreement.disagreement_frame`."""
+        return disagreement_frame(self.estimates, self.coefficients)
+
+
+def compare_estimates(
+    fits: Mapping[str, HasEstimate] | Sequence[HasEstimate], prob: float = 0.95
+) -> ComparisonResult:
+    """Compare fits; those of a sequence are labelled by their methods' names, numbered where they repeat."""
+    if isinstance(fits, Mapping):
+        return compare_frames({label: fit.estimate for label, fit in fits.items()}, prob)
+    estimates = [fit.estimate for fit in fits]
+    seen: Counter[str] = Counter()
+    labelled = {}
+    for estimate in estimates:
+        name = estimate.method.name
+        seen[name] += 1
+        labelled[name if seen[name] == 1 else f"{name} {seen[name]}"] = estimate
+    return compare_frames(labelled, prob)
+
+
+def compare_frames(estimates: Mapping[str, Estimate], prob: float = 0.95) -> ComparisonResult:
+    """Put estimates of the same rows side by side.
+
+    Parameters
+    ----------
+    estimates : mapping of label to Estimate
+        At least two. They may have different terms, but a term that they share must be coded alike.
+    prob : float
+        Level of the intervals.
+
+    Raises
+    ------
+    InputError
+        Fewer than two fits, or fits of different rows, responses or events: the message names what differs.
+    """
+    import pandas as pd
+
+    check_probability("prob", prob)
+    if len(estimates) < 2:
+        raise InputError(explain("fits", "must hold at least two fits to compare", len(estimates)))
+    for label in estimates:
+        if not isinstance(label, str) or not label:
+            raise InputError(explain("fits", "must have labels that are non-empty strings", label))
+    require_same_rows(estimates)
+    parts = [_long(label, estimate, prob) for label, estimate in estimates.items()]
+    return ComparisonResult(dict(estimates), pd.concat(parts, ignore_index=True), prob)
+
+
+def _long(label: str, estimate: Estimate, prob: float) -> pd.DataFrame:
+    import pandas as pd
+
+    summary = tables.summary(estimate, prob)
+    ratios = tables.odds_ratios(estimate, prob, intercept=True)
+    return pd.DataFrame(
+        {
+            "label": label,
+            "method": estimate.method.name,
+            "term": list(estimate.terms),
+            "estimate": summary["estimate"].to_numpy(),
+            "std_error": summary["std_error"].to_numpy(),
+            "lower": summary["lower"].to_numpy(),
+            "upper": summary["upper"].to_numpy(),
+            "odds_ratio": ratios["odds_ratio"].to_numpy(),
+            "or_lower": ratios["lower"].to_numpy(),
+            "or_upper": ratios["upper"].to_numpy(),
+            "interval": summary["interval"].to_numpy(),
+            "level": prob,
+        }
+    )
+
+
+def _spread(result: ComparisonResult, figures: tuple[str, str, str]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns: dict[tuple[str, str], Any] = {}
+    for label in result.labels:
+        own = result.coefficients[result.coefficients["label"] == label].set_index("term")
+        for figure in (*figures, "interval"):
+            columns[label, figure] = own[figure].reindex(list(result.terms))
+    wide = pd.DataFrame(columns, index=pd.Index(list(result.terms), name="term"))
+    wide.columns = pd.MultiIndex.from_tuples(list(columns), names=["fit", "figure"])
+    wide.attrs["prob"] = result.prob
+    return wide
+
+
+def _readable(result: ComparisonResult, wide: pd.DataFrame, figures: tuple[str, str, str]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns: dict[tuple[str, str], list[str]] = {}
+    for label in result.labels:
+        own = wide[label]
+        cells = [_cell(*row) for row in own[list(figures)].to_numpy(dtype=float)]
+        columns[label, _kind_of(result, label)] = cells
+    shown = pd.DataFrame(columns, index=wide.index)
+    shown.columns = pd.MultiIndex.from_tuples(list(columns), names=["fit", "interval"])
+    shown.attrs["prob"] = result.prob
+    return shown
+
+
+def _kind_of(result: ComparisonResult, label: str) -> str:
+    """The kinds of interval in a fit's column, e.g. ``95% confidence-wald``."""
+    own = result.coefficients.loc[result.coefficients["label"] == label, "interval"]
+    kinds = [kind for kind in dict.fromkeys(own) if kind != "none"]
+    return f"{100 * result.prob:g}% {' / '.join(kinds)}" if kinds else "no interval"
+
+
+def _cell(estimate: float, lower: float, upper: float) -> str:
+    """``0.52 [0.11, 0.94]`` to two digits of the interval's quarter width, which is about its standard error."""
+    if np.isnan([estimate, lower, upper]).all():
+        return ""
+    ends = [end for end in (lower, upper) if np.isfinite(end)]
+    size = (
+        (upper - lower) / 4
+        if len(ends) == 2
+        else max((abs(v) for v in (estimate, *ends) if np.isfinite(v)), default=1.0)
+    )
+    digits = int(np.clip(1 - np.floor(np.log10(size)), 0, 8)) if size > 0 else 0
+    point = _figure(estimate, digits)
+    if np.isnan(lower) and np.isnan(upper):
+        return point
+    return f"{point} [{_figure(lower, digits)}, {_figure(upper, digits)}]"
+
+
+def _figure(value: float, digits: int) -> str:
+    if value == 0:
+        return "0"
+    if np.isfinite(value) and abs(value) >= 1e6:
+        return f"{value:.3g}"
+    return f"{value:.{digits}f}"
