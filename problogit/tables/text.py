@@ -1,0 +1,126 @@
+"""What `print(fit)` and `print(fit.calibration())` say."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import TYPE_CHECKING
+
+from problogit.analysis.coefficients import odds_ratios, summary
+from problogit.analysis.diagnostics import diagnostics
+from problogit.tables.grid import Grid
+from problogit.tables.numbers import count, decimals_for, fixed, interval_text, p_value, significant
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from problogit.analysis.calibration import CalibrationResult
+    from problogit.estimate import Estimate, Finding
+
+__all__ = ["calibration_text", "coefficient_grid", "finding_lines", "fit_text", "sample_text"]
+
+WIDTH = 100
+
+
+def fit_text(estimate: Estimate, prob: float = 0.95) -> str:
+    """A readable summary, at most 100 columns wide where the terms' names allow it."""
+    problem = estimate.problem
+    formula = f"{problem.design.formula}\n" if problem.design.formula else ""
+    head = f"Logistic regression: {estimate.method.describe()}\n{formula}{problem.response.describe()}; "
+    parts = [head + sample_text(estimate)]
+    found = [finding for finding in diagnostics(estimate).findings if finding.severity != "info"]
+    if not estimate.status.trusted:
+        parts.append(_wrap(estimate.status.value))
+    if found:
+        parts.append("\n".join(line for finding in found for line in finding_lines(finding)))
+    parts += [coefficient_grid(estimate, prob).text(), _footer(estimate)]
+    return "\n\n".join(parts)
+
+
+def sample_text(estimate: Estimate) -> str:
+    """Rows, events, and what was left out."""
+    size, report = estimate.problem.sample, estimate.problem.report
+    of_trials = f" in {count(size.n_trials)} trials" if estimate.problem.response.counts else ""
+    text = f"{count(size.nobs)} rows, {count(size.n_events)} events{of_trials}"
+    if report.n_dropped:
+        reasons = ", ".join(f"{reason}: {n}" for reason, n in report.dropped_by.items())
+        text += f"; {report.n_dropped} of {report.n_input} rows dropped ({reasons})"
+    return text + "".join(f"\n{note}" for note in report.notes)
+
+
+def finding_lines(finding: Finding) -> list[str]:
+    """A finding and its remedy, wrapped."""
+    mark = {"error": "ERROR", "warning": "Warning"}.get(finding.severity, "Note")
+    return _wrap(f"{mark}: {finding.message} {finding.remedy}".strip()).splitlines()
+
+
+def coefficient_grid(estimate: Estimate, prob: float = 0.95) -> Grid:
+    """Coefficients and odds ratios by term, each to two digits of its standard error."""
+    table = summary(estimate, prob)
+    ratios = odds_ratios(estimate, prob, intercept=True)
+    own = [column for column in table.columns[5:] if column not in ("interval",)]
+    bounds = f"{prob:.0%} interval" if math.isclose(prob * 100, round(prob * 100)) else f"{prob:.1%} interval"
+    kinds = list(dict.fromkeys(table["interval"]))
+    mixed = len(kinds) > 1
+    header = ("", "estimate", "std error", bounds, *[_heading(c) for c in own], "odds ratio", bounds)
+    rows = tuple(
+        _row(str(term), table.loc[term], ratios.loc[term], own, mixed) for term in table.index
+    )
+    caption = "Estimates are log-odds. Intervals: " + ", ".join(kinds) + "."
+    return Grid(header + (("interval kind",) if mixed else ()), rows, caption)
+
+
+def _row(
+    term: str, line: pd.Series[float], ratio: pd.Series[float], own: list[str], mixed: bool
+) -> tuple[str, ...]:
+    places = decimals_for(float(line["std_error"]))
+    lower, upper = fixed(float(line["lower"]), places), fixed(float(line["upper"]), places)
+    return (
+        term,
+        fixed(float(line["estimate"]), places),
+        fixed(float(line["std_error"]), places),
+        interval_text(lower, upper),
+        *[_own_cell(column, float(line[column])) for column in own],
+        significant(float(ratio["odds_ratio"])),
+        interval_text(significant(float(ratio["lower"])), significant(float(ratio["upper"]))),
+        *((str(line["interval"]),) if mixed else ()),
+    )
+
+
+def _heading(column: str) -> str:
+    short = {"statistic": "z", "p_value": "p", "prob_positive": "P(>0)", "ess_bulk": "ESS bulk", "ess_tail": "ESS tail"}
+    return short.get(column, column.replace("_", "-"))
+
+
+def _own_cell(column: str, value: float) -> str:
+    if column == "p_value":
+        return p_value(value)
+    if column.startswith("ess"):
+        return fixed(value, 0)
+    return fixed(value, 3 if column in ("r_hat", "prob_positive") else 2)
+
+
+def _footer(estimate: Estimate) -> str:
+    stats = estimate.stats
+    parts = [f"log-likelihood {stats.loglik:.3f}", f"null {stats.null_loglik:.3f}"]
+    if not math.isnan(stats.df_model):
+        parts.append(f"df {stats.df_model:.4g}")
+    if not math.isnan(stats.aic):
+        parts += [f"AIC {stats.aic:.2f}", f"BIC {stats.bic:.2f}"]
+    return f"{', '.join(parts)}\n{estimate.provenance.engine}"
+
+
+def calibration_text(result: CalibrationResult) -> str:
+    """The verdict, the figures behind it, and how they were judged."""
+    frame = result.frame
+    header = ("", *[str(column).replace("_", " ") for column in frame.columns])
+    rows = tuple(
+        (str(name), *[cell if isinstance(cell, str) else fixed(float(cell), 3) for cell in line])
+        for name, line in zip(frame.index, frame.itertuples(index=False), strict=True)
+    )
+    notes = [_wrap(note) for note in result.notes]
+    return "\n\n".join([_wrap(result.verdict), Grid(header, rows).text(), *notes])
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
