@@ -1,0 +1,9 @@
+"""Plots: each takes a fit (or the frame behind it) and an Axes, draws, and returns the Axes. Nothing is computed here."""
+
+from __future__ import annotations
+
+from problogit.plots.calibration import calibration
+from problogit.plots.curve import probability_curve
+from problogit.plots.forest import forest, forest_frame
+
+__all__ = ["calibration", "forest", "forest_frame", "probability_curve"]

@@ -1,0 +1,71 @@
+"""The reliability curve with its consistency band, over a histogram of the predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from problogit.plots.axes import COLOURS, GREY, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from problogit.analysis.calibration import CalibrationResult
+
+__all__ = ["calibration"]
+
+
+class HasResult(Protocol):
+    """What `fit.calibration()` returns."""
+
+    @property
+    def result(self) -> CalibrationResult:
+        """The figures."""
+
+
+def calibration(calibration: HasResult, ax: Axes | None = None) -> Axes:
+    """Draw the CORP reliability curve.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        From ``fit.calibration()``.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        Observed against predicted probability. The band is where the curve lies if every prediction is right; the
+        bars below count the predictions.
+    """
+    result = calibration.result
+    axes = new_axes(ax, 5.0, 5.0)
+    level = float(result.band["level"].iloc[0])
+    axes.fill_between(
+        result.band["x"],
+        result.band["lower"],
+        result.band["upper"],
+        color=GREY,
+        alpha=0.25,
+        linewidth=0,
+        label=f"{level:.4g} consistency band",
+    )
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+    x = np.ravel(result.curve[["x_min", "x_max"]].to_numpy(dtype=float))
+    y = np.repeat(result.curve["y"].to_numpy(dtype=float), 2)
+    axes.plot(x, y, color=COLOURS[0], linewidth=1.8, label="CORP reliability curve")
+    _histogram(axes, result.predictions["probability"].to_numpy(dtype=float))
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"predicted {result.modelled}", ylabel="observed share")
+    axes.set_title(f"{result.method}; {result.n_events} events of {result.n_trials}", fontsize="medium")
+    axes.set_aspect("equal")
+    axes.legend(loc="upper left", frameon=False, fontsize="small")
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def _histogram(axes: Axes, probability: np.ndarray) -> None:
+    """Bars of at most a tenth of the height along the lower edge."""
+    counts, edges = np.histogram(probability[np.isfinite(probability)], bins=40, range=(0.0, 1.0))
+    height = 0.1 * counts / max(1, counts.max())
+    axes.bar(edges[:-1], height, width=np.diff(edges), align="edge", color=COLOURS[0], alpha=0.35, linewidth=0)
