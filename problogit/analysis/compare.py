@@ -21,7 +21,7 @@ from problogit.validation import check_probability
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ComparisonResult", "compare_estimates", "compare_frames"]
+__all__ = ["ComparisonResult", "compare_estimates", "compare_frames", "label_estimates", "long_frame"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +94,31 @@ def compare_estimates(
     fits: Mapping[str, HasEstimate] | Sequence[HasEstimate], prob: float = 0.95
 ) -> ComparisonResult:
     """Compare fits; those of a sequence are labelled by their methods' names, numbered where they repeat."""
+    return compare_frames(label_estimates(fits), prob)
+
+
+def label_estimates(fits: HasEstimate | Mapping[str, HasEstimate] | Sequence[HasEstimate]) -> dict[str, Estimate]:
+    """Estimates by label: those of a sequence, or of one fit, are labelled by their methods' names, numbered."""
     if isinstance(fits, Mapping):
-        return compare_frames({label: fit.estimate for label, fit in fits.items()}, prob)
-    estimates = [fit.estimate for fit in fits]
+        return {label: fit.estimate for label, fit in fits.items()}
     seen: Counter[str] = Counter()
     labelled = {}
-    for estimate in estimates:
-        name = estimate.method.name
+    for fit in fits if isinstance(fits, Sequence) else (fits,):
+        name = fit.estimate.method.name
         seen[name] += 1
-        labelled[name if seen[name] == 1 else f"{name} {seen[name]}"] = estimate
-    return compare_frames(labelled, prob)
+        labelled[name if seen[name] == 1 else f"{name} {seen[name]}"] = fit.estimate
+    return labelled
+
+
+def long_frame(
+    fits: HasEstimate | Mapping[str, HasEstimate] | Sequence[HasEstimate], prob: float = 0.95
+) -> pd.DataFrame:
+    """The long tidy frame of one or many fits, which here need not share their rows."""
+    import pandas as pd
+
+    check_probability("prob", prob)
+    parts = [_long(label, estimate, prob) for label, estimate in label_estimates(fits).items()]
+    return pd.concat(parts, ignore_index=True)
 
 
 def compare_frames(estimates: Mapping[str, Estimate], prob: float = 0.95) -> ComparisonResult:
