@@ -1,0 +1,242 @@
+"""Rows from anywhere: open a table, say which columns it has, read only those that are needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from problogit.data.columns import Column, as_column
+from problogit.errors import DataError, explain
+from problogit.validation import nearest
+
+__all__ = ["Source", "Table", "is_frame", "open_source", "show_rows", "unknown_column"]
+
+_ACCEPTED = "a pandas or polars DataFrame, a pyarrow Table, a dict of arrays, or a path to CSV or Parquet (a file, a folder or a glob)"
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Some columns of the user's table.
+
+    Attributes
+    ----------
+    columns : mapping of str to Column
+    n_rows : int
+    index : object
+        Labels of the rows: a pandas Index, or positions.
+    origin : str
+        What the table is called in messages.
+    """
+
+    columns: Mapping[str, Column]
+    n_rows: int
+    index: Any
+    origin: str
+
+    def take(self, rows: Any) -> dict[str, Column]:
+        """The columns at these positions."""
+        return {name: column.take(rows) for name, column in self.columns.items()}
+
+
+class Source(ABC):
+    """A table that can be read by column name."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Names of all columns, in order."""
+
+    @property
+    @abstractmethod
+    def origin(self) -> str:
+        """What the table is called in messages."""
+
+    @abstractmethod
+    def load(self, wanted: Sequence[str]) -> tuple[dict[str, Any], int, Any]:
+        """The raw columns of these names, the number of rows, and the labels of the rows (None: positions)."""
+
+    def read(self, wanted: Iterable[str]) -> Table:
+        """Read these columns.
+
+        Raises
+        ------
+        DataError
+            A column is not there (the message suggests the nearest name), or the table is ragged.
+        """
+        wanted = tuple(dict.fromkeys(wanted))
+        for name in wanted:
+            if name not in self.names:
+                raise unknown_column(name, self.names, self.origin)
+        raw, n_rows, index = self.load(wanted)
+        columns = {name: as_column(name, values) for name, values in raw.items()}
+        for name, column in columns.items():
+            if len(column) != n_rows:
+                raise DataError(
+                    explain(f"column {name!r}", f"must have {n_rows} rows as the others", len(column))
+                )
+        return Table(columns, n_rows, np.arange(n_rows) if index is None else index, self.origin)
+
+
+def unknown_column(name: str, names: Sequence[str], origin: str) -> DataError:
+    """The error for a column that is not in the table; it suggests the nearest name."""
+    close = nearest(name, names)
+    listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    hint = f"did you mean {close!r}?" if close else f"it has {listed or 'no columns'}."
+    return DataError(f"column {name!r} is not in {origin}; {hint}")
+
+
+def show_rows(index: Any, positions: Any, limit: int = 5) -> str:
+    """Row labels for a message, e.g. ``rows 3, 8 and 12 more``."""
+    positions = np.flatnonzero(positions) if np.asarray(positions).dtype == bool else np.asarray(positions)
+    shown = ", ".join(str(index[int(position)]) for position in positions[:limit])
+    more = len(positions) - limit
+    return f"row{'s' if len(positions) != 1 else ''} {shown}" + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True, eq=False)
+class PandasSource(Source):
+    """A pandas DataFrame; its index is kept."""
+
+    frame: Any
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, as text."""
+        return tuple(str(name) for name in self.frame.columns)
+
+    @property
+    def origin(self) -> str:
+        """What the table is called in messages."""
+        return "the data"
+
+    def load(self, wanted: Sequence[str]) -> tuple[dict[str, Any], int, Any]:
+        """The columns as Series."""
+        place = {name: i for i, name in enumerate(self.names)}
+        return {name: self.frame.iloc[:, place[name]] for name in wanted}, len(self.frame), self.frame.index
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnarSource(Source):
+    """A polars DataFrame or a pyarrow Table: both give a column by name and know their length."""
+
+    frame: Any
+    columns: tuple[str, ...]
+    n_rows: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return self.columns
+
+    @property
+    def origin(self) -> str:
+        """What the table is called in messages."""
+        return "the data"
+
+    def load(self, wanted: Sequence[str]) -> tuple[dict[str, Any], int, Any]:
+        """The columns as the library's own arrays."""
+        return {name: self.frame[name] for name in wanted}, self.n_rows, None
+
+
+@dataclass(frozen=True, eq=False)
+class DictSource(Source):
+    """A mapping of names to arrays; single values are repeated, all single values make one row."""
+
+    data: Mapping[str, Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(str(name) for name in self.data)
+
+    @property
+    def origin(self) -> str:
+        """What the table is called in messages."""
+        return "the data"
+
+    def load(self, wanted: Sequence[str]) -> tuple[dict[str, Any], int, Any]:
+        """The columns as given, checked for one common length."""
+        columns = {str(name): values for name, values in self.data.items() if not _is_single(values)}
+        lengths = {name: len(values) for name, values in columns.items()}
+        if len(set(lengths.values())) > 1:
+            shown = ", ".join(f"{name}: {length}" for name, length in list(lengths.items())[:8])
+            raise DataError(explain("data", "must have columns of one length", shown))
+        n_rows = next(iter(lengths.values())) if lengths else 1
+        singles = {str(name): [value] * n_rows for name, value in self.data.items() if _is_single(value)}
+        return {name: (columns | singles)[name] for name in wanted}, n_rows, None
+
+
+def _is_single(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0
+    return isinstance(value, (str, bytes)) or not isinstance(value, Sized)
+
+
+def is_frame(data: Any) -> bool:
+    """True for a table with named columns that is already in memory."""
+    pandas, polars, arrow = (sys.modules.get(name) for name in ("pandas", "polars", "pyarrow"))
+    return bool(
+        (pandas is not None and isinstance(data, pandas.DataFrame))
+        or (polars is not None and isinstance(data, (polars.DataFrame, polars.LazyFrame)))
+        or (arrow is not None and isinstance(data, arrow.Table))
+    )
+
+
+def open_source(data: Any) -> Source:
+    """Open the user's table.
+
+    Parameters
+    ----------
+    data : DataFrame, pyarrow.Table, mapping of str to array, numpy record array, str or path
+        A path may be a CSV or Parquet file, a folder of them, or a glob such as ``"data/*.parquet"``.
+
+    Raises
+    ------
+    DataError
+        Not a table, a missing file, an unknown suffix, names that are not unique.
+    """
+    source = _open(data)
+    twice = sorted({name for name in source.names if source.names.count(name) > 1})
+    if twice:
+        raise DataError(
+            explain("data", "must have unique column names", ", ".join(twice), "Rename the columns.")
+        )
+    return source
+
+
+def _open(data: Any) -> Source:
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, (str, os.PathLike)):
+        from problogit.data.files import open_files
+
+        return open_files(Path(os.fspath(data)))
+    if is_frame(data):
+        return _open_frame(data)
+    if isinstance(data, np.ndarray) and data.dtype.names:
+        return DictSource({name: data[name] for name in data.dtype.names})
+    if isinstance(data, Mapping):
+        return DictSource(data)
+    raise DataError(explain("data", f"must be {_ACCEPTED}", type(data).__name__))
+
+
+def _open_frame(data: Any) -> Source:
+    pandas, polars = (sys.modules.get(name) for name in ("pandas", "polars"))
+    if pandas is not None and isinstance(data, pandas.DataFrame):
+        if data.columns.nlevels > 1:
+            raise DataError(
+                explain("data", "must have one row of column names", f"{data.columns.nlevels} levels")
+            )
+        return PandasSource(data)
+    if polars is not None and isinstance(data, polars.LazyFrame):
+        data = data.collect()
+    if polars is not None and isinstance(data, polars.DataFrame):
+        return ColumnarSource(data, tuple(data.columns), data.height)
+    return ColumnarSource(data, tuple(data.column_names), data.num_rows)

@@ -1,0 +1,223 @@
+"""The functions that a formula may call. Nothing else can be called from formula text.
+
+Two kinds: elementwise functions of numbers, and transforms that learn from the training data (``bs`` its knots,
+``scale`` its mean) and are replayed with what they learned. The spline and polynomial bases and the contrasts are
+formulaic's, which is imported here and in `formula` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from problogit.data.columns import Labels, plain
+from problogit.data.nodes import Basis, Env, Marked
+from problogit.data.splines import natural_spline
+from problogit.errors import DataError, FormulaError
+
+__all__ = ["CONTRASTS", "ELEMENTWISE", "REFUSED", "TRANSFORMS", "Function", "contrast_class", "listed_names"]
+
+
+class Function(NamedTuple):
+    """An elementwise function: what to call, how many arguments it takes, whether integers stay integers."""
+
+    call: Callable[..., Any]
+    least: int = 1
+    most: int = 1
+    keeps_integers: bool = False
+
+
+def _exp10(x: Any) -> Any:
+    return np.power(10.0, x)
+
+
+def _where(condition: Any, yes: Any, no: Any) -> Any:
+    return np.where(np.asarray(condition) != 0, yes, no)
+
+
+def _round(x: Any, digits: Any = 0) -> Any:
+    return np.round(x, int(digits))
+
+
+_BARE: dict[str, Function] = {
+    "log": Function(np.log),
+    "log2": Function(np.log2),
+    "log10": Function(np.log10),
+    "log1p": Function(np.log1p),
+    "exp": Function(np.exp),
+    "exp2": Function(np.exp2),
+    "exp10": Function(_exp10),
+    "expm1": Function(np.expm1),
+    "sqrt": Function(np.sqrt),
+    "abs": Function(np.abs, keeps_integers=True),
+    "sign": Function(np.sign, keeps_integers=True),
+    "floor": Function(np.floor),
+    "ceil": Function(np.ceil),
+    "round": Function(_round, 1, 2),
+    "sin": Function(np.sin),
+    "cos": Function(np.cos),
+    "tan": Function(np.tan),
+    "minimum": Function(np.minimum, 2, 2, keeps_integers=True),
+    "maximum": Function(np.maximum, 2, 2, keeps_integers=True),
+}
+_NUMPY_ONLY: dict[str, Function] = {
+    "absolute": _BARE["abs"],
+    "arcsin": Function(np.arcsin),
+    "arccos": Function(np.arccos),
+    "arctan": Function(np.arctan),
+    "arctan2": Function(np.arctan2, 2, 2),
+    "sinh": Function(np.sinh),
+    "cosh": Function(np.cosh),
+    "tanh": Function(np.tanh),
+    "arcsinh": Function(np.arcsinh),
+    "arccosh": Function(np.arccosh),
+    "arctanh": Function(np.arctanh),
+    "cbrt": Function(np.cbrt),
+    "square": Function(np.square),
+    "reciprocal": Function(np.reciprocal),
+    "trunc": Function(np.trunc),
+    "rint": Function(np.rint),
+    "deg2rad": Function(np.deg2rad),
+    "rad2deg": Function(np.rad2deg),
+    "hypot": Function(np.hypot, 2, 2),
+    "power": Function(np.power, 2, 2),
+    "where": Function(_where, 3, 3, keeps_integers=True),
+    "clip": Function(np.clip, 3, 3, keeps_integers=True),
+}
+ELEMENTWISE: Mapping[str, Function] = MappingProxyType(
+    _BARE | {f"np.{name}": function for name, function in (_BARE | _NUMPY_ONLY).items() if name != "exp10"}
+)
+
+REFUSED: Mapping[str, str] = MappingProxyType(
+    {
+        "offset": "give the offset by the argument offset=, a column name or an array.",
+        "cbind": "give the number of events on the left and the number of trials by trials=.",
+        "lag": "lag depends on the order of the rows; make the column before fitting.",
+        "hashed": "hashed factors are not available in formulas.",
+        "s": "smooth terms are not available; use bs(), ns() or cr() with a fixed df.",
+        "te": "smooth terms are not available; use bs(), ns() or cr() with a fixed df.",
+        "mean": "it gives another value on new data; use center() or scale(), which remember the training data.",
+        "std": "it gives another value on new data; use scale(), which remembers the training data.",
+        "min": "it gives another value on new data; use minimum(a, b) for a row-by-row minimum.",
+        "max": "it gives another value on new data; use maximum(a, b) for a row-by-row maximum.",
+        "strata": "strata are out of scope; use C() for a factor.",
+    }
+)
+
+CONTRASTS = ("treatment", "sum", "helmert", "diff", "poly", "SAS", "custom")
+
+
+def contrast_class(name: str) -> Any:
+    """Formulaic's class of a contrast (`CONTRASTS`), or of patsy's spelling of it."""
+    from formulaic.transforms import ContrastsRegistry
+
+    listed = {
+        "treatment": ContrastsRegistry.treatment,
+        "sum": ContrastsRegistry.sum,
+        "helmert": ContrastsRegistry.helmert,
+        "diff": ContrastsRegistry.diff,
+        "poly": ContrastsRegistry.poly,
+        "SAS": ContrastsRegistry.SAS,
+        "custom": ContrastsRegistry.custom,
+    }
+    return listed[name]
+
+
+def _identity(state: dict[str, Any], env: Env, x: Any) -> Any:  # noqa: ARG001
+    return x
+
+
+def _mark(
+    state: dict[str, Any],  # noqa: ARG001
+    env: Env,  # noqa: ARG001
+    x: Any,
+    contrasts: Any = None,
+    levels: Any = None,
+    *,
+    spans_intercept: bool = True,
+) -> Marked:
+    if not isinstance(x, (Labels, np.ndarray)):
+        raise FormulaError("C() takes one column or one expression that gives one value a row.")
+    return Marked(
+        x, contrasts, None if levels is None else tuple(plain(level) for level in levels), spans_intercept
+    )
+
+
+def _floats(x: Any) -> NDArray[np.float64]:
+    if isinstance(x, np.ndarray) and x.ndim == 1:
+        return x.astype(np.float64, copy=False)
+    raise TypeError("its first argument must be a column of numbers.")
+
+
+def _natural(state: dict[str, Any], env: Env, x: Any, *arguments: Any, **options: Any) -> Basis:  # noqa: ARG001
+    matrix = natural_spline(_floats(x), state, *arguments, **options)
+    whole = bool(options.get("include_intercept", False))
+    return Basis(matrix, tuple(str(i) for i in range(1, matrix.shape[1] + 1)), drop=0 if whole else None)
+
+
+def _formulaic(name: str) -> Callable[..., Any]:
+    """A stateful transform of formulaic, fed with plain arrays; what it learns lands in `state`."""
+
+    def call(state: dict[str, Any], env: Env, x: Any, *arguments: Any, **options: Any) -> Any:
+        from formulaic.transforms import TRANSFORMS
+
+        x = _floats(x)
+        if name == "bs" and "lower_bound" in state and options.get("extrapolation", "raise") == "raise":
+            _inside(x, state, env)
+        with np.errstate(all="ignore"):  # what is not finite in the end is told by column and row
+            return _basis(TRANSFORMS[name](x, *arguments, _state=state, **options))
+
+    return call
+
+
+def _inside(x: NDArray[np.float64], state: Mapping[str, Any], env: Env) -> None:
+    low, high = float(state["lower_bound"]), float(state["upper_bound"])
+    outside = (x < low) | (x > high)
+    if outside.any():
+        raise DataError(
+            f"bs() was fitted on values from {low:g} to {high:g}, and {env.rows(outside)} lie outside; write "
+            "extrapolation='clip' or 'extend' (or 'na' for missing predictions) into bs(), or use ns()."
+        )
+
+
+def _basis(result: Any) -> Any:
+    """Formulaic's result as an array or a `Basis`."""
+    from formulaic.materializers.types import FactorValues
+
+    if not isinstance(result, FactorValues):
+        matrix = np.asarray(result, dtype=np.float64)
+        return matrix if matrix.ndim == 1 else Basis(matrix, tuple(str(i) for i in range(matrix.shape[1])))
+    about, inner = result.__formulaic_metadata__, result.__wrapped__
+    if isinstance(inner, dict):
+        fields = list(inner)
+        matrix = np.column_stack([np.asarray(inner[key], dtype=np.float64) for key in fields])
+        drop = fields.index(about.drop_field) if about.spans_intercept else None
+        return Basis(matrix, tuple(str(key) for key in fields), drop)
+    matrix = np.asarray(inner, dtype=np.float64)
+    return Basis(matrix, tuple(str(key) for key in about.column_names))
+
+
+TRANSFORMS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+    {
+        "I": _identity,
+        "C": _mark,
+        "ns": _natural,
+        "bs": _formulaic("bs"),
+        "cr": _formulaic("cr"),
+        "cs": _formulaic("cs"),
+        "cc": _formulaic("cc"),
+        "poly": _formulaic("poly"),
+        "center": _formulaic("center"),
+        "scale": _formulaic("scale"),
+        "standardize": _formulaic("standardize"),
+    }
+)
+
+
+def listed_names() -> tuple[str, ...]:
+    """Every function that formula text may call, for messages."""
+    return (*TRANSFORMS, *_BARE, "np.* (elementwise)", *(f"contr.{name}" for name in CONTRASTS))
