@@ -1,7 +1,46 @@
-"""problogit: one logistic regression, three ways to fit it, one way to read it."""
+"""problogit: one logistic regression, three ways to fit it, one way to read it.
+
+>>> import problogit as plg
+>>> fit = plg.fit("passed ~ hours", data, "bayes")          # doctest: +SKIP
+"""
 
 from __future__ import annotations
 
 from problogit._version import __version__
+from problogit.analysis.decisions import Costs
+from problogit.analysis.tests import anova
+from problogit.core.priors.elastic_net import ElasticNet
+from problogit.core.priors.flat import Flat
+from problogit.core.priors.laplace import Laplace
+from problogit.core.priors.normal import Normal
+from problogit.core.priors.per_term import Priors
+from problogit.core.priors.student_t import Cauchy, StudentT
+from problogit.estimators.bayes import Bayes
+from problogit.estimators.mle import MLE
+from problogit.estimators.penalized import Penalized
+from problogit.fit import Fit, load
+from problogit.model import LogitModel, fit
+from problogit.results import Calibration, Comparison, compare
 
-__all__ = ["__version__"]
+__all__ = [
+    "MLE",
+    "Bayes",
+    "Calibration",
+    "Cauchy",
+    "Comparison",
+    "Costs",
+    "ElasticNet",
+    "Fit",
+    "Flat",
+    "Laplace",
+    "LogitModel",
+    "Normal",
+    "Penalized",
+    "Priors",
+    "StudentT",
+    "__version__",
+    "anova",
+    "compare",
+    "fit",
+    "load",
+]
