@@ -1,0 +1,128 @@
+"""Bounds of linear combinations of the coefficients, row by row with what each interval is.
+
+Everything with bounds in the analysis asks here. The coefficient distribution gives its own kinds; profile-likelihood
+intervals come from the likelihood; a combination that runs to infinity has the one-sided profile interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from problogit.analysis.profile import PROFILE, profile_interval
+from problogit.core.coefficients import as_dense, check_kind
+from problogit.data.rows import Array, Matrix
+from problogit.errors import InputError
+from problogit.estimate import Estimate
+from problogit.validation import check_probability
+
+__all__ = ["Bounds", "bounds", "unit_rows"]
+
+Transform = Callable[[Array], Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """Lower and upper bounds with the kind of each interval.
+
+    Attributes
+    ----------
+    lower, upper : ndarray, shape (k,)
+    kinds : ndarray of object, shape (k,)
+        ``confidence-wald``, ``credible-eti``, ...; ``none`` where there is no interval.
+    """
+
+    lower: Array
+    upper: Array
+    kinds: NDArray[np.object_]
+
+    def mapped(self, transform: Transform) -> Bounds:
+        """The ends under an increasing transform."""
+        return Bounds(transform(self.lower), transform(self.upper), self.kinds)
+
+
+def _same(values: Array) -> Array:
+    return values
+
+
+def unit_rows(estimate: Estimate, columns: NDArray[Any] | None = None, units: Array | None = None) -> Array:
+    """Rows that pick coefficients, each times its unit; shape (k, n_terms)."""
+    rows = np.eye(len(estimate.terms))
+    if units is not None:
+        rows = rows * units[:, None]
+    return rows if columns is None else rows[columns]
+
+
+def bounds(
+    estimate: Estimate,
+    L: Matrix,
+    prob: float,
+    interval: str | None = None,
+    transform: Transform = _same,
+    *,
+    open_ends: bool = True,
+) -> Bounds:
+    """Intervals of an increasing transform of L beta.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    L : ndarray or csr_array, shape (k, n_terms)
+    prob : float
+        Probability of the interval.
+    interval : str, optional
+        ``wald``, ``profile``, ``eti``, ``hdi`` or a full name; the default of the fit without it.
+    transform : callable
+        Applied to arrays whose last axis runs over the rows of L.
+    open_ends : bool
+        Where the default is asked for, give combinations that are infinite their one-sided profile interval; it
+        costs a few constrained fits each.
+
+    Raises
+    ------
+    InputError
+        The fit has no interval of that kind.
+    """
+    prob = check_probability("prob", prob)
+    refusal = estimate.method.refusal("profile", estimate.problem)
+    offered = estimate.coefficients.kinds if refusal else (*estimate.coefficients.kinds, PROFILE)
+    if interval in (PROFILE, "profile"):
+        if refusal:
+            raise InputError(refusal)
+        return _profiled(estimate, as_dense(L), prob, transform)
+    kind = check_kind(interval, offered)
+    marginals = estimate.coefficients.marginals(L)
+    location = marginals.location
+    inner = marginals.interval(prob, kind, transform)
+    kinds = np.full(location.shape, inner.kind, dtype=object)
+    kinds[~np.isfinite(location)] = "none"
+    found = Bounds(np.array(inner.lower), np.array(inner.upper), kinds)
+    infinite = np.flatnonzero(np.isinf(location))
+    if interval is None and open_ends and infinite.size and not refusal and estimate.problem.data is not None:
+        _open(estimate, as_dense(L), infinite, prob, transform, found)
+    return found
+
+
+def _profiled(estimate: Estimate, L: Array, prob: float, transform: Transform) -> Bounds:
+    # Rows of a design repeat, and each profile is several fits.
+    distinct, where = np.unique(L, axis=0, return_inverse=True)
+    ends = profile_interval(estimate, distinct, prob)
+    lower, upper = transform(ends.lower[where.ravel()]), transform(ends.upper[where.ravel()])
+    kinds = np.where(np.isnan(lower) & np.isnan(upper), "none", PROFILE).astype(object)
+    return Bounds(lower, upper, kinds)
+
+
+def _open(
+    estimate: Estimate, L: Array, infinite: NDArray[Any], prob: float, transform: Transform, into: Bounds
+) -> None:
+    ends = profile_interval(estimate, L[infinite], prob)
+    # The transform may depend on the row (offsets), so it is applied in place.
+    lower, upper = np.full(into.lower.shape, np.nan), np.full(into.upper.shape, np.nan)
+    lower[infinite], upper[infinite] = ends.lower, ends.upper
+    into.lower[infinite], into.upper[infinite] = transform(lower)[infinite], transform(upper)[infinite]
+    known = infinite[~(np.isnan(ends.lower) & np.isnan(ends.upper))]
+    into.kinds[known] = PROFILE

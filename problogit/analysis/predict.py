@@ -1,0 +1,204 @@
+"""Probabilities of the event, their intervals, and decisions.
+
+A probability is expit(x'beta + offset); for a posterior it is the mean of that over the draws, E[expit(eta) | y].
+Intervals are made on the log-odds and then transformed, so that they stay within [0, 1]. Rows are worked through in
+blocks: draws x rows is never held at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from problogit.analysis.decisions import Costs
+from problogit.analysis.frames import Output, check_output, labelled
+from problogit.analysis.intervals import bounds
+from problogit.core.coefficients import DrawnCoefficients, check_kind
+from problogit.data.rows import Array, Matrix, Unseen
+from problogit.errors import NotAvailableError
+from problogit.estimate import Estimate
+from problogit.validation import check_choice, check_probability
+
+__all__ = ["Coded", "classify", "coded_rows", "predict", "predict_proba", "probabilities"]
+
+_VALUES = 20_000_000
+_ROWS = 16_384
+_UNSEEN = ("error", "nan", "average")
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """The rows that can be predicted, and where they stand in the user's table.
+
+    Attributes
+    ----------
+    X : ndarray or csr_array, shape (n_rows, n_terms)
+    offset : ndarray, shape (n_rows,)
+    position : ndarray of int, shape (n_rows,)
+        Position of each row in the table.
+    index : object
+        Labels of all rows of the table.
+    notes : tuple of str
+        Why the other rows are missing.
+    """
+
+    X: Matrix
+    offset: Array
+    position: NDArray[np.int64]
+    index: Any
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_table(self) -> int:
+        """Number of rows of the table."""
+        return len(self.index)
+
+    def spread(self, values: Array) -> Array:
+        """Values of the coded rows at their places in the table, NaN elsewhere."""
+        out = np.full(self.n_table, np.nan)
+        out[self.position] = values
+        return out
+
+
+def coded_rows(estimate: Estimate, data: Any, unseen: Unseen = "error") -> Coded:
+    """Code new data, or take the training rows where there are none."""
+    check_choice("unseen", unseen, _UNSEEN)
+    if data is None:
+        rows = estimate.problem.rows
+        return Coded(rows.X, rows.offset, rows.kept, rows.index)
+    replay = estimate.problem.design.replay(data, unseen)
+    position = np.flatnonzero(replay.complete)
+    if position.size == replay.offset.size:
+        return Coded(replay.X, replay.offset, position, replay.index, replay.notes)
+    return Coded(replay.X[position], replay.offset[position], position, replay.index, replay.notes)
+
+
+def row_blocks(estimate: Estimate, n_rows: int) -> Iterator[slice]:
+    """Slices of rows so small that all draws of a block fit into memory."""
+    coefficients = estimate.coefficients
+    step = _ROWS
+    if isinstance(coefficients, DrawnCoefficients):
+        step = max(1, min(step, _VALUES // coefficients.flat.shape[0]))
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def shifted_expit(offset: Array) -> Callable[[Array], Array]:
+    """expit(value + offset), for arrays whose last axis runs over the rows."""
+    return lambda values: np.asarray(expit(values + offset))
+
+
+def probabilities(estimate: Estimate, X: Matrix, offset: Array) -> Array:
+    """P(event) of each row of a design, shape (n_rows,)."""
+    out = np.empty(offset.size)
+    for block in row_blocks(estimate, offset.size):
+        marginals = estimate.coefficients.marginals(X[block])
+        out[block] = marginals.point(shifted_expit(offset[block]))
+    return out
+
+
+def predict(
+    estimate: Estimate,
+    data: Any = None,
+    prob: float = 0.95,
+    interval: str | None = None,
+    unseen: Unseen = "error",
+    output: Output | None = None,
+) -> Any:
+    """Probabilities of the event with intervals, aligned with the rows of `data`.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    data : table, optional
+        New data, matched by column name; the training rows without it.
+    prob : float
+        Probability of the intervals.
+    interval : str, optional
+        As in `summary`. Rows whose probability is exactly 0 or 1 (separated data) have no Wald bounds; ask for
+        ``"profile"`` to see one-sided ones.
+    unseen : str
+        A level that training did not have: ``error``, ``nan`` (no prediction) or ``average`` (over the levels).
+    output : str, optional
+        ``"pandas"`` or ``"polars"``; by default as the data, pandas for anything that is not polars.
+
+    Returns
+    -------
+    DataFrame
+        ``probability, lower, upper, interval``, one row for each row of the table; NaN where a predictor is missing.
+    """
+    prob = check_probability("prob", prob)
+    kind = check_output(output, data)
+    _check_interval(estimate, interval)
+    coded = coded_rows(estimate, data, unseen)
+    n = coded.offset.size
+    point, lower, upper, kinds = np.empty(n), np.empty(n), np.empty(n), np.empty(n, dtype=object)
+    for block in row_blocks(estimate, n):
+        X, transform = coded.X[block], shifted_expit(coded.offset[block])
+        point[block] = estimate.coefficients.marginals(X).point(transform)
+        found = bounds(estimate, X, prob, interval, transform, open_ends=False)
+        lower[block], upper[block], kinds[block] = found.lower, found.upper, found.kinds
+    every_kind = np.full(coded.n_table, "none", dtype=object)
+    every_kind[coded.position] = kinds
+    columns = {
+        "probability": coded.spread(point),
+        "lower": coded.spread(lower),
+        "upper": coded.spread(upper),
+        "interval": every_kind,
+    }
+    attrs = {"prob": prob, "event": estimate.problem.response.describe(), "notes": coded.notes}
+    return labelled(columns, coded.index, kind, attrs)
+
+
+def _check_interval(estimate: Estimate, interval: str | None) -> None:
+    # A table without rows would not notice a kind that does not exist.
+    if interval not in ("profile", "confidence-profile"):
+        check_kind(interval, estimate.coefficients.kinds)
+
+
+def predict_proba(estimate: Estimate, data: Any = None, unseen: Unseen = "error") -> Array:
+    """P(event) of every row of `data` (the training table without), shape (n_rows,); NaN where there is none."""
+    coded = coded_rows(estimate, data, unseen)
+    return coded.spread(probabilities(estimate, coded.X, coded.offset))
+
+
+def classify(estimate: Estimate, data: Any = None, threshold: float | Costs = 0.5) -> NDArray[Any]:
+    """The response's own label for every row: the event where its probability reaches the threshold.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    data : table, optional
+        The training table without it.
+    threshold : float or Costs
+        Strictly between 0 and 1; `Costs` gives C_FP / (C_FP + C_FN).
+
+    Returns
+    -------
+    ndarray, shape (n_rows,)
+        Labels in their own type; an object array with None in rows that cannot be predicted, where there are any.
+
+    Raises
+    ------
+    NotAvailableError
+        The response counts events, so that a row has no label.
+    """
+    response = estimate.problem.response
+    if response.counts:
+        raise NotAvailableError(
+            f"{response.name} counts events in trials, so a row has no label to predict. Use predict() for the "
+            "probability of an event, or expected_total() for a number of events."
+        )
+    cut = threshold.threshold if isinstance(threshold, Costs) else check_probability("threshold", threshold)
+    p = predict_proba(estimate, data)
+    missing = np.isnan(p)
+    labels: NDArray[Any] = np.array([response.non_event, response.event, None], dtype=object)
+    called = labels[np.where(missing, 2, (p >= cut).astype(np.int64))]
+    if missing.any() or type(response.event) is not type(response.non_event):
+        return called
+    return called.astype(np.array([response.non_event, response.event]).dtype)
