@@ -9,12 +9,23 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from problogit.data.columns import Bools, Numbers, as_column
-from problogit.data.formula_design import check_finite
+from problogit.data.arrays import (
+    any_missing,
+    check_infinite_entries,
+    missing_entries,
+    read_frame,
+    read_matrix,
+    with_intercept,
+    zeroed,
+)
+from problogit.data.conversion import as_column
+from problogit.data.finite import check_finite
 from problogit.data.response import ResponseCoding, learn_response
-from problogit.data.rows import Array, DataReport, Design, Matrix, Replay, Response, Rows, Unseen
-from problogit.data.selection import Roles, check_index, read_roles, select_rows
-from problogit.data.sources import Table, is_frame, open_source, show_rows, unknown_column
+from problogit.data.roles import Roles, check_index, read_roles
+from problogit.data.rows import DataReport, Design, Matrix, Replay, Response, Rows, Unseen
+from problogit.data.selection import select_rows
+from problogit.data.sources import is_frame, open_source
+from problogit.data.table import Table, show_rows, unknown_column
 from problogit.errors import DataError, InputError, explain
 from problogit.validation import check_choice
 
@@ -99,15 +110,15 @@ class ArrayDesign(Design):
         check_choice("unseen", unseen, ("error", "nan", "average"))
         if "offset" in self.roles.arrays:
             raise DataError(
-                "offset was given as an array when the model was fitted, so that new data cannot supply it; put it into a "
-                "table and fit by formula with offset='its column'."
+                "offset was given as an array when the model was fitted, so that new data cannot supply it; "
+                "put it into a table and fit by formula with offset='its column'."
             )
         matrix, index = self._arrange(data)
-        gaps = _missing(matrix, self.names)
+        gaps = missing_entries(matrix, self.names)
         check_infinite_entries(matrix, self.names, index)
-        complete = ~_any(gaps, matrix.shape[0])
+        complete = ~any_missing(gaps, matrix.shape[0])
         counts = ", ".join(f"{name} ({int(mask.sum())})" for name, mask in gaps.items())
-        X = _with_intercept(_zeroed(matrix, complete), self.has_intercept)
+        X = with_intercept(zeroed(matrix, complete), intercept=self.has_intercept)
         notes = (f"Missing values in {counts}.",) if counts else ()
         return Replay(X, np.zeros(matrix.shape[0]), complete, index, notes)
 
@@ -120,14 +131,14 @@ class ArrayDesign(Design):
         if self.roles.given:
             listed = " and ".join(self.roles.given)
             raise DataError(
-                f"{listed} came as arrays when the model was fitted, so that new data cannot supply them; put them into a "
-                "table and fit by formula."
+                f"{listed} came as arrays when the model was fitted, so that new data cannot supply them; "
+                "put them into a table and fit by formula."
             )
         replayed = self.replay(data[0], unseen)
         n_rows = replayed.X.shape[0]
         table = Table({}, n_rows, replayed.index, "the new data")
         outcome = self.coding.encode(_response_column(data[1], table), table.index)
-        parts = read_roles({}, self.roles.weights_type, table, None)[1]
+        parts = read_roles({}, self.roles.weights_type, table, named=False)[1]
         picked = select_rows(
             outcome,
             {"a predictor": ~replayed.complete},
@@ -149,9 +160,9 @@ class ArrayDesign(Design):
                 for name in self.names:
                     if name not in present:
                         raise unknown_column(name, source.names, "the new data")
-                matrix, _, index = _read_frame(source.read(self.names))
+                matrix, _, index = read_frame(source.read(self.names))
                 return self._as_fitted(matrix), index
-        matrix, _, index = _read_matrix(data, None)
+        matrix, _, index = read_matrix(data)
         if matrix.shape[1] != len(self.names):
             raise DataError(
                 explain("new data", f"must have {len(self.names)} columns", f"{matrix.shape[1]} columns")
@@ -189,7 +200,7 @@ class ArrayDesign(Design):
         )
 
 
-def build_from_arrays(
+def build_from_arrays(  # noqa: PLR0913 - the keywords of a model are a contract
     X: Any,
     y: Any,
     *,
@@ -210,20 +221,19 @@ def build_from_arrays(
         Every rule on shapes, names, the response, trials, weights and offset.
     """
     check_choice("missing", missing, ("drop", "error", "raise"))
-    matrix, own, index = _read_matrix(X, names)
+    matrix, own, index = read_matrix(X)
     if matrix.shape[0] == 0:
         raise DataError("X has no rows.")
     listed = _names(own, names, matrix.shape[1], intercept)
     table = Table({}, matrix.shape[0], index, "the data")
     name = str(getattr(y, "name", None) or "y")
     column = _response_column(y, table)
-    roles, parts = read_roles(
-        {"trials": trials, "weights": weights, "offset": offset}, weights_type, table, None
-    )
+    given = {"trials": trials, "weights": weights, "offset": offset}
+    roles, parts = read_roles(given, weights_type, table, named=False)
     coding = learn_response(name, column, event, counts=trials is not None)
     picked = select_rows(
         coding.encode(column, index),
-        _missing(matrix, listed),
+        missing_entries(matrix, listed),
         parts,
         weights_type=weights_type,
         missing="drop" if missing == "drop" else "error",
@@ -232,7 +242,7 @@ def build_from_arrays(
     taken = matrix if len(picked.kept) == matrix.shape[0] else matrix[picked.kept]
     check_finite(taken, listed, lambda bad: show_rows(index, picked.kept[np.asarray(bad)]))
     rows = Rows(
-        _with_intercept(taken, intercept),
+        with_intercept(taken, intercept=intercept),
         picked.successes,
         picked.trials,
         picked.weights,
@@ -285,122 +295,3 @@ def _names(
     if not names and not intercept:
         raise InputError(explain("X", "must have at least one column where intercept=False", "none"))
     return names
-
-
-def _read_matrix(X: Any, names: Sequence[str] | None) -> tuple[Matrix, tuple[str, ...] | None, Any]:
-    """The columns as float64, their own names, and the labels of the rows."""
-    if sp.issparse(X):
-        return _read_sparse(X), None, np.arange(X.shape[0])
-    if is_frame(X) or isinstance(X, Mapping):
-        source = open_source(X)
-        return _read_frame(source.read(source.names))
-    try:
-        array = np.asarray(X)
-        if array.dtype.kind not in "biuf":
-            array = np.asarray(X, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            explain("X", "must hold numbers", str(error), "Use a formula for text and categories.")
-        ) from error
-    if array.ndim != 2:
-        remedy = "Use X.reshape(-1, 1) for a single column." if array.ndim == 1 else ""
-        raise DataError(explain("X", "must have two dimensions (rows, columns)", f"{array.ndim}", remedy))
-    return np.ascontiguousarray(array, dtype=np.float64), None, np.arange(array.shape[0])
-
-
-def _read_sparse(X: Any) -> sp.csr_array:
-    if X.dtype.kind not in "biuf":
-        raise DataError(explain("X", "must hold real numbers", str(X.dtype)))
-    matrix = sp.csr_array(X, dtype=np.float64)
-    if not matrix.has_canonical_format:
-        matrix = matrix.copy()
-        matrix.sum_duplicates()
-    return matrix
-
-
-def _read_frame(table: Table) -> tuple[Matrix, tuple[str, ...], Any]:
-    out = np.empty((table.n_rows, len(table.columns)))
-    for i, (name, column) in enumerate(table.columns.items()):
-        if not isinstance(column, Numbers):
-            raise DataError(
-                explain(
-                    f"column {name!r}",
-                    "must hold numbers",
-                    "labels",
-                    "Use a formula for text and categories.",
-                )
-            )
-        out[:, i] = column.floats()
-    return out, tuple(table.columns), table.index
-
-
-def _missing(matrix: Matrix, names: Sequence[str]) -> dict[str, Bools]:
-    """Where each column is NaN; columns without NaN are left out."""
-    if not isinstance(matrix, np.ndarray):
-        bad = np.isnan(matrix.data)
-        if not bad.any():
-            return {}
-        rows = np.searchsorted(matrix.indptr, np.flatnonzero(bad), side="right") - 1
-        columns = matrix.indices[bad]
-        found = {int(j): np.zeros(matrix.shape[0], dtype=bool) for j in np.unique(columns)}
-        for row, j in zip(rows, columns, strict=True):
-            found[int(j)][row] = True
-        return {names[j]: mask for j, mask in found.items()}
-    with np.errstate(all="ignore"):
-        suspects = np.flatnonzero(np.isnan(matrix.sum(axis=0)))
-    masks = {names[j]: np.isnan(matrix[:, j]) for j in suspects}
-    return {name: mask for name, mask in masks.items() if mask.any()}
-
-
-def _any(gaps: Mapping[str, Bools], n_rows: int) -> Bools:
-    out = np.zeros(n_rows, dtype=bool)
-    for mask in gaps.values():
-        out |= mask
-    return out
-
-
-def check_infinite_entries(matrix: Matrix, names: Sequence[str], index: Any) -> None:
-    """Refuse infinite entries of new data, naming column and rows."""
-    if isinstance(matrix, np.ndarray):
-        with np.errstate(all="ignore"):
-            suspects = np.flatnonzero(~np.isfinite(matrix.sum(axis=0)))
-        columns = [(int(j), np.isinf(matrix[:, j])) for j in suspects]
-    else:
-        entries = sp.coo_array(matrix)
-        rows, places = entries.coords
-        infinite = np.isinf(entries.data)
-        columns = [
-            (int(j), np.isin(np.arange(matrix.shape[0]), rows[infinite & (places == j)]))
-            for j in set(places[infinite])
-        ]
-    for j, bad in columns:
-        if bad.any():
-            raise DataError(
-                explain(f"column {names[j]!r} at {show_rows(index, bad)}", "must be finite", "inf")
-            )
-
-
-def _zeroed(matrix: Matrix, complete: Bools) -> Matrix:
-    """The matrix with zeros in the rows that are not complete."""
-    if complete.all():
-        return matrix
-    if isinstance(matrix, np.ndarray):
-        return np.where(complete[:, None], matrix, 0.0)
-    kept = matrix.copy()
-    kept.data[np.repeat(~complete, np.diff(kept.indptr))] = 0.0
-    kept.eliminate_zeros()
-    return kept
-
-
-def _with_intercept(matrix: Matrix, intercept: bool) -> Matrix:
-    n_rows = matrix.shape[0]
-    if not isinstance(matrix, np.ndarray):
-        return sp.csr_array(sp.hstack([np.ones((n_rows, 1)), matrix], format="csr")) if intercept else matrix
-    if not intercept:
-        view: Array = matrix.view()
-        view.flags.writeable = False  # it may be the user's own array
-        return view
-    out = np.empty((n_rows, matrix.shape[1] + 1))
-    out[:, 0] = 1.0
-    out[:, 1:] = matrix
-    return out

@@ -14,14 +14,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from problogit.data.columns import Labels, plain
-from problogit.data.nodes import Basis, Marked
+from problogit.data.columns import Bools, Labels, plain
 from problogit.data.rows import Array
 from problogit.data.state import pack, unpack
-from problogit.errors import DataError, FormulaError, UnseenLevelError
-from problogit.validation import nearest
+from problogit.data.table import show_rows
+from problogit.data.values import Basis, Marked
+from problogit.errors import DataError, UnseenLevelError
 
-__all__ = ["Categorical", "Coding", "Factor", "Numeric", "Values", "factor_from_state", "learn_factor"]
+__all__ = ["UNSEEN", "Categorical", "Coding", "Factor", "Numeric", "Values", "as_labels", "factor_from_state"]
 
 Codes = NDArray[np.int64]
 Values = Array | Codes
@@ -45,6 +45,12 @@ class Coding:
     names: tuple[str, ...]
     table: sp.csr_array | None = None
     picks: tuple[int, ...] = ()
+
+    def levels_table(self) -> sp.csr_array:
+        """The rows of the levels; an error for a numeric factor, which has none."""
+        if self.table is None:
+            raise DataError("a numeric factor has no levels.")
+        return self.table
 
 
 class Factor(ABC):
@@ -95,7 +101,7 @@ class Numeric(Factor):
         """Every column of a basis may be filled."""
         return len(self.full.names)
 
-    def encode(self, value: Any, rows: Callable[[Any], str]) -> Values:  # noqa: ARG002
+    def encode(self, value: Any, rows: Callable[[Any], str]) -> Values:
         """The matrix of the basis, shape (n, k)."""
         if isinstance(value, Basis):
             matrix = value.matrix
@@ -160,9 +166,9 @@ class Categorical(Factor):
         table = self.full.table
         return 1 if table is None or table.nnz == 0 else int(np.diff(table.indptr).max())
 
-    def encode(self, value: Any, rows: Callable[[Any], str]) -> Values:  # noqa: ARG002
+    def encode(self, value: Any, rows: Callable[[Any], str]) -> Values:
         """Positions in `levels`; `UNSEEN` where the level has no rows in the training data."""
-        labels = _labels(value.values if isinstance(value, Marked) else value)
+        labels = as_labels(value.values if isinstance(value, Marked) else value)
         if labels is None:
             raise DataError(
                 f"{self.name!r} was a factor when the model was fitted and holds several numbers now."
@@ -173,35 +179,30 @@ class Categorical(Factor):
             return np.full(len(labels), UNSEEN, dtype=np.int64)
         return np.asarray(lookup[labels.codes], dtype=np.int64)
 
-    def unseen(self, value: Any, codes: Codes, index: Any) -> UnseenLevelError:
+    def unseen(self, value: Any, where: Bools, index: Any) -> UnseenLevelError:
         """The error for rows whose code is `UNSEEN`."""
-        labels = _labels(value.values if isinstance(value, Marked) else value)
-        rows = np.flatnonzero(codes == UNSEEN)
+        labels = as_labels(value.values if isinstance(value, Marked) else value)
+        rows = np.flatnonzero(where)
         found = (
             tuple(dict.fromkeys(labels.levels[code] for code in labels.codes[rows]))
             if labels is not None
             else ()
         )
         labelled = tuple(index[int(row)] for row in rows)
-        shown = ", ".join(str(label) for label in labelled[:5]) + (
-            f" and {len(labelled) - 5} more" if len(labelled) > 5 else ""
-        )
+        levels = ", ".join(repr(level) for level in found[:8]) + (", ..." if len(found) > 8 else "")
         known = ", ".join(repr(level) for level in self.levels[:8]) + (
             ", ..." if len(self.levels) > 8 else ""
         )
         message = (
             f"column {self.column!r} holds {'a level' if len(found) == 1 else 'levels'} that the training data did not "
-            f"have: {', '.join(repr(level) for level in found[:8])}{', ...' if len(found) > 8 else ''} (row"
-            f"{'s' if len(labelled) != 1 else ''} {shown}); known are {known}. Ask for unseen='nan' (no prediction there) "
-            "or unseen='average' (the average of the known levels)."
+            f"have: {levels} ({show_rows(index, rows)}); known are {known}. Ask for unseen='nan' (no prediction there) "
+            "or for unseen='average' (the average of the known levels)."
         )
         return UnseenLevelError(message, self.column, found, labelled)
 
     def _table(self, *, reduced: bool) -> sp.csr_array:
         """Rows of the levels; the last row, at position -1, is their average, for `UNSEEN`."""
-        table = self.coding(reduced=reduced).table
-        if table is None:
-            raise DataError(f"factor {self.name!r} has no coding.")
+        table = self.coding(reduced=reduced).levels_table()
         average = sp.csr_array(np.atleast_2d(self.shares @ table))
         return sp.csr_array(sp.vstack([table, average], format="csr"))
 
@@ -230,7 +231,7 @@ class Categorical(Factor):
 
 
 def _pack_coding(coding: Coding) -> dict[str, Any]:
-    table = sp.coo_array(coding.table)
+    table = sp.coo_array(coding.levels_table())
     rows, columns = table.coords
     return {
         "names": list(coding.names),
@@ -269,7 +270,7 @@ def factor_from_state(name: str, state: Mapping[str, Any]) -> Factor:
     return Categorical(name, str(state["column"]), levels, shares, codings["full"], codings["reduced"], spans)
 
 
-def _labels(value: Any) -> Labels | None:
+def as_labels(value: Any) -> Labels | None:
     """Any one value a row as labels; numbers become their sorted distinct values, as R and pandas do."""
     if isinstance(value, Labels):
         return value
@@ -277,147 +278,3 @@ def _labels(value: Any) -> Labels | None:
         levels, codes = np.unique(value, return_inverse=True)
         return Labels(codes.astype(np.int64).reshape(-1), tuple(plain(level) for level in levels))
     return None
-
-
-def learn_factor(name: str, column: str, value: Any, mass: Array) -> tuple[Factor, Values, tuple[str, ...]]:
-    """Learn a factor from its training values.
-
-    Parameters
-    ----------
-    name : str
-        The factor as the formula writes it.
-    column : str
-        What messages call it.
-    value : array, Labels, Marked or Basis
-        Values of the training rows, nothing missing.
-    mass : ndarray, shape (n,)
-        Trials x weight of each row, for the average level.
-
-    Returns
-    -------
-    factor, values, notes
-        The factor, the training values as it holds them, and what the user should know.
-    """
-    if isinstance(value, Labels):
-        value = Marked(value)
-    if isinstance(value, Marked):
-        return _learn_categorical(name, column, value, mass)
-    if isinstance(value, Basis):
-        width = value.matrix.shape[1]
-        names = tuple(f"{name}[{label}]" for label in value.fields)
-        kept = tuple(i for i in range(width) if i != value.drop)
-        full = Coding(names, picks=tuple(range(width)))
-        reduced = Coding(tuple(names[i] for i in kept), picks=kept)
-        factor = Numeric(name, full, reduced, spans_intercept=value.drop is not None)
-        return factor, value.matrix, ()
-    if isinstance(value, np.ndarray):
-        coding = Coding((name,), picks=(0,))
-        return Numeric(name, coding, coding), value.astype(np.float64, copy=False)[:, None], ()
-    raise FormulaError(f"{name!r} in the formula gives neither numbers nor a factor.")
-
-
-def _learn_categorical(
-    name: str, column: str, marked: Marked, mass: Array
-) -> tuple[Factor, Values, tuple[str, ...]]:
-    labels = _labels(marked.values)
-    if labels is None:
-        raise FormulaError(f"{name!r} in the formula must give one value a row.")
-    labels = _declared(name, labels, marked)
-    counts = np.bincount(labels.codes, minlength=len(labels.levels))
-    contrast, custom = _contrast(marked.contrasts)
-    notes: list[str] = []
-    empty = [level for level, count in zip(labels.levels, counts, strict=True) if not count]
-    if empty and not custom:
-        labels = _drop_levels(labels, counts)
-        if labels.declared or marked.levels is not None:
-            notes.append(_note_on_empty(column, empty))
-    shares = np.bincount(labels.codes, weights=mass, minlength=len(labels.levels))
-    factor = Categorical(
-        name=name,
-        column=column,
-        levels=labels.levels,
-        shares=shares / max(float(shares.sum()), np.finfo(np.float64).tiny),
-        full=_coding(name, contrast, labels.levels, reduced=False),
-        reduced=_coding(name, contrast, labels.levels, reduced=True),
-        spans_intercept=marked.spans_intercept,
-    )
-    return factor, labels.codes, tuple(notes)
-
-
-def _note_on_empty(column: str, empty: list[Any]) -> str:
-    shown = ", ".join(repr(level) for level in empty[:8]) + (
-        f" and {len(empty) - 8} more" if len(empty) > 8 else ""
-    )
-    plural = len(empty) > 1
-    return (
-        f"The level{'s' if plural else ''} {shown} of {column!r} {'have' if plural else 'has'} no rows and "
-        f"{'were' if plural else 'was'} left out."
-    )
-
-
-def _declared(name: str, labels: Labels, marked: Marked) -> Labels:
-    """The labels under the levels that ``C(x, levels=[...])`` names."""
-    if marked.levels is None:
-        return labels
-    if len(set(marked.levels)) != len(marked.levels):
-        raise FormulaError(f"{name}: levels= must name each level once.")
-    place = {level: i for i, level in enumerate(marked.levels)}
-    used = {labels.levels[code] for code in np.unique(labels.codes)}
-    stray = sorted((level for level in used if level not in place), key=str)
-    if stray:
-        raise DataError(
-            f"{name}: the data hold {', '.join(map(repr, stray[:8]))}, which levels= does not name."
-        )
-    lookup = np.array([place.get(level, UNSEEN) for level in labels.levels], dtype=np.int64)
-    return Labels(lookup[labels.codes], marked.levels, declared=True)
-
-
-def _drop_levels(labels: Labels, counts: NDArray[Any]) -> Labels:
-    kept = np.flatnonzero(counts)
-    place = np.full(len(labels.levels), UNSEEN, dtype=np.int64)
-    place[kept] = np.arange(len(kept))
-    return Labels(place[labels.codes], tuple(labels.levels[i] for i in kept), labels.declared)
-
-
-def _contrast(given: Any) -> tuple[Any, bool]:
-    """Formulaic's contrast object, and whether its matrix is tied to the levels that were named."""
-    from formulaic.transforms import ContrastsRegistry
-    from formulaic.transforms.contrasts import Contrasts
-
-    if given is None:
-        return ContrastsRegistry.treatment(), False
-    if isinstance(given, type) and issubclass(given, Contrasts):
-        given = given()
-    if isinstance(given, Contrasts):
-        tied = isinstance(given, ContrastsRegistry.custom) or (
-            isinstance(given, ContrastsRegistry.poly) and given.scores is not None
-        )
-        return given, tied
-    if isinstance(given, (dict, list, tuple)):
-        return ContrastsRegistry.custom(given), True
-    raise FormulaError(
-        "the second argument of C() must be a contrast such as contr.sum, or numbers for each level."
-    )
-
-
-def _coding(name: str, contrast: Any, levels: tuple[Any, ...], *, reduced: bool) -> Coding:
-    listed = list(levels)
-    if len(listed) == 1 and reduced:
-        return Coding((), table=sp.csr_array((1, 0), dtype=np.float64))
-    base = getattr(contrast, "base", None)
-    if isinstance(base, (str, int, float)) and plain(base) not in levels:
-        close = nearest(base, levels)
-        hint = f"did you mean {close!r}?" if close else f"levels are {', '.join(map(repr, levels[:8]))}."
-        raise DataError(f"{name}: the reference level {base!r} has no rows; {hint}")
-    try:
-        table = sp.csr_array(
-            contrast.get_coding_matrix(listed, reduced_rank=reduced, sparse=True), dtype=np.float64
-        )
-        fields = contrast.get_coding_column_names(listed, reduced_rank=reduced)
-        form = contrast.get_factor_format(listed, reduced_rank=reduced)
-    except (ValueError, TypeError, IndexError) as error:
-        raise FormulaError(f"{name}: the contrasts do not fit the levels: {error}") from error
-    if table.shape[0] != len(listed):
-        raise FormulaError(f"{name}: the contrasts have {table.shape[0]} rows for {len(listed)} levels.")
-    table.eliminate_zeros()
-    return Coding(tuple(form.format(name=name, field=label) for label in fields), table=table)

@@ -7,13 +7,15 @@ from typing import Any
 
 from problogit.data.array_design import ArrayDesign, Built
 from problogit.data.coding import factor_from_state
-from problogit.data.expression import Names
 from problogit.data.formula import FactorText, read_formula, read_left
-from problogit.data.formula_design import FormulaDesign, learn_design
+from problogit.data.formula_design import FormulaDesign
+from problogit.data.formula_learning import learn_design
 from problogit.data.matrix import Layout
+from problogit.data.reader import Names
 from problogit.data.response import ResponseCoding, evaluate_left, learn_response
+from problogit.data.roles import Roles, read_roles
 from problogit.data.rows import DataReport, Design, Rows
-from problogit.data.selection import Roles, read_roles, select_rows
+from problogit.data.selection import select_rows
 from problogit.data.sources import open_source
 from problogit.data.state import unpack
 from problogit.errors import DataError, InputError, SavedFitError, explain
@@ -24,7 +26,7 @@ __all__ = ["Built", "build_from_formula", "design_from_state"]
 Functions = Mapping[str, Callable[..., Any]]
 
 
-def build_from_formula(
+def build_from_formula(  # noqa: PLR0913 - the keywords of a model are a contract
     formula: str,
     data: Any,
     *,
@@ -60,7 +62,7 @@ def build_from_formula(
     states: dict[str, dict[str, Any]] = {}
     column = evaluate_left(left, table, functions, states)
     coding = learn_response(left.text, column, event, counts=trials is not None)
-    roles, parts = read_roles(given, weights_type, table, source)
+    roles, parts = read_roles(given, weights_type, table, named=True)
     picked = select_rows(
         coding.encode(column, table.index),
         {name: table.columns[name].is_missing() for name in predictors},
@@ -69,8 +71,16 @@ def build_from_formula(
         missing="drop" if missing == "drop" else "error",
         name=left.text,
     )
-    mass = picked.weights * picked.trials
-    design, X, notes = learn_design(read, coding, roles, table, picked.kept, mass, functions, states)
+    design, X, notes = learn_design(
+        read,
+        coding,
+        roles,
+        table,
+        rows=picked.kept,
+        mass=picked.weights * picked.trials,
+        functions=functions,
+        states=states,
+    )
     rows = Rows(X, picked.successes, picked.trials, picked.weights, picked.offset, picked.kept, table.index)
     report = DataReport(picked.report.n_input, picked.report.n_dropped, picked.report.dropped_by, notes)
     return Built(design, coding.response, rows, report)
@@ -107,20 +117,31 @@ def design_from_state(state: Mapping[str, Any], context: Functions | None = None
     """
     functions = _functions(context)
     try:
-        if state["version"] != 1 or state["kind"] not in {"formula", "arrays"}:
-            raise SavedFitError("the design was saved by a version of problogit that this one cannot read.")
-        if state["kind"] == "arrays":
-            return ArrayDesign.from_state(state)
-        wanted = [str(name) for name in state["functions"]]
+        wanted = [str(name) for name in state["functions"]] if state["kind"] == "formula" else []
         absent = [name for name in wanted if name not in functions]
         if not absent:
-            return _formula_design(state, {name: functions[name] for name in wanted})
+            return _rebuild(state, {name: functions[name] for name in wanted})
     except SavedFitError:
         raise
-    except (InputError, KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+    except (
+        InputError,
+        KeyError,
+        TypeError,
+        ValueError,
+        IndexError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ) as error:
         raise SavedFitError(f"the saved design is damaged: {error}") from error
     shown = ", ".join(f"{name!r}: {name}" for name in absent)
     raise InputError(f"the formula calls functions of your own; load it with context={{{shown}}}.")
+
+
+def _rebuild(state: Mapping[str, Any], functions: Functions) -> Design:
+    if state["version"] != 1 or state["kind"] not in {"formula", "arrays"}:
+        raise SavedFitError("the design was saved by a version of problogit that this one cannot read.")
+    return ArrayDesign.from_state(state) if state["kind"] == "arrays" else _formula_design(state, functions)
 
 
 def _formula_design(state: Mapping[str, Any], functions: Functions) -> FormulaDesign:

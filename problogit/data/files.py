@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from problogit.data.sources import Source
+from problogit.data.table import Source
 from problogit.errors import DataError, MissingDependencyError, explain
 
 __all__ = ["CsvSource", "ParquetSource", "open_files"]
@@ -36,7 +36,7 @@ def open_files(path: Path) -> Source:
         )
     if kinds == {".parquet"}:
         return _open_parquet(files, path)
-    return _open_csv(files, path, _SEPARATORS[kinds.pop()])
+    return _open_csv(files, path, _SEPARATORS[str(kinds.pop())])
 
 
 def _kind(file: Path) -> str | None:

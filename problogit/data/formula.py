@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from problogit.data.expression import Expression, Names, read_column, read_expression
-from problogit.data.sources import unknown_column
+from problogit.data.expression import Expression, read_column, read_expression
+from problogit.data.reader import Names
 from problogit.errors import FormulaError, explain
 
 __all__ = ["FactorText", "Formula", "TermText", "read_formula", "read_left", "split_formula"]
@@ -190,7 +190,8 @@ def _check_number(text: str, value: str, previous: str) -> None:
             )
     elif value not in {"0", "1", "."}:
         raise FormulaError(
-            f"formula {text!r}: {value} is not a term; only 1 and 0 (intercept or none) are. To scale a column write I(2 * x)."
+            f"formula {text!r}: {value} is not a term; only 1 and 0 (intercept or none) are. "
+            "To scale a column write I(2 * x)."
         )
 
 

@@ -7,6 +7,7 @@ the sums of w s and w m, so that the collapsed kernel is the same function of th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -75,13 +76,17 @@ def collapse(X: Matrix, successes: Array, trials: Array, weights: Array, offset:
         return everything
     return Patterns(
         X=_rows(X, first),
-        successes=np.bincount(index, weights=weights * successes, minlength=len(first)),
-        trials=np.bincount(index, weights=weights * trials, minlength=len(first)),
+        successes=_sums(index, weights * successes, len(first)),
+        trials=_sums(index, weights * trials, len(first)),
         weights=np.ones(len(first)),
         offset=offset[first],
         index=index,
         collapsed=True,
     )
+
+
+def _sums(index: NDArray[np.int64], values: Array, n_patterns: int) -> Array:
+    return np.asarray(np.bincount(index, weights=values, minlength=n_patterns), dtype=np.float64)
 
 
 def _rows(X: Matrix, positions: NDArray[np.int64]) -> Matrix:
@@ -135,7 +140,7 @@ def _mix(bits: NDArray[np.uint64], salt: NDArray[np.uint64]) -> NDArray[np.uint6
 
 def _salts(positions: NDArray[np.int64]) -> NDArray[np.uint64]:
     """One salt for each column."""
-    golden = np.uint64(0x9E3779B97F4A7C15)
+    golden = np.array([0x9E3779B97F4A7C15], dtype=np.uint64)
     return _mix((positions.astype(np.uint64) + np.uint64(1)) * golden, golden)
 
 
@@ -157,7 +162,7 @@ def _hash(X: Matrix, offset: Array) -> NDArray[np.uint64]:
     stored = X.data != 0  # an explicit zero is the same row as an absent one
     parts = np.where(stored, _mix(_bits(X.data), _salts(X.indices.astype(np.int64))), np.uint64(0))
     totals = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(parts, dtype=np.uint64)])
-    return out + (totals[X.indptr[1:]] - totals[X.indptr[:-1]])
+    return np.asarray(out + (totals[X.indptr[1:]] - totals[X.indptr[:-1]]), dtype=np.uint64)
 
 
 def _confirmed(X: Matrix, offset: Array, twin: NDArray[np.int64]) -> bool:
@@ -169,4 +174,5 @@ def _confirmed(X: Matrix, offset: Array, twin: NDArray[np.int64]) -> bool:
         return all(
             np.array_equal(X[start : start + _BLOCK], X[twin[start : start + _BLOCK]]) for start in blocks
         )
-    return (X != X[twin]).nnz == 0
+    differing: Any = X - X[twin]
+    return not np.any(differing.data)

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from problogit.data.columns import Bools, Column, Labels, Numbers, Opaque, as_column, plain
+from problogit.data.columns import Bools, Column, Labels, Numbers, Opaque, plain
+from problogit.data.conversion import as_column
 from problogit.data.expression import Expression
-from problogit.data.nodes import Basis, Marked
 from problogit.data.rows import Array, Response
 from problogit.data.state import pack, unpack
-from problogit.data.sources import Table, show_rows
+from problogit.data.table import Table, show_rows
+from problogit.data.values import Basis, Marked
 from problogit.errors import DataError, FormulaError, InputError, explain
 from problogit.validation import nearest
 
@@ -27,12 +28,12 @@ class Outcome:
 
     Attributes
     ----------
-    values : ndarray, shape (n,)
+    events : ndarray, shape (n,)
         0/1, or a count where there are trials; 0 where missing.
     missing : ndarray of bool, shape (n,)
     """
 
-    values: Array
+    events: Array
     missing: Bools
 
 
@@ -238,7 +239,8 @@ def _from_labels(name: str, column: Labels, event: Any) -> ResponseCoding:
         return _choose(name, used, event)
     if len(used) == 1:
         raise DataError(
-            f"response {name!r} has the one value {used[0]!r}, so that its event is not known; name it by event={used[0]!r}."
+            f"response {name!r} has the one value {used[0]!r}, so that its event is not known; "
+            f"name it by event={used[0]!r}."
         )
     return ResponseCoding(name, used[1], used[0])
 
@@ -273,13 +275,17 @@ def _from_numbers(name: str, column: Numbers, event: Any) -> ResponseCoding:
 def _too_many(name: str, distinct: NDArray[Any], values: list[Any]) -> str:
     if distinct[0] >= 0 and distinct[-1] <= 1:
         return (
-            f"response {name!r} must be 0 or 1; it holds proportions such as {next(v for v in values if 0 < v < 1)!r}. Give the "
-            "number of events as the response and the number of trials by trials=."
+            f"response {name!r} must be 0 or 1; it holds proportions such as {_between(values)!r}. "
+            "Give the number of events as the response and the number of trials by trials=."
         )
     shown = ", ".join(repr(value) for value in values[:6]) + (", ..." if len(distinct) > 6 else "")
     whole = distinct[0] >= 0 and np.array_equal(distinct, np.floor(distinct))
-    remedy = "If it counts events, give trials=; " if whole else ""
+    remedy = "If it counts events, give trials=; to" if whole else "To"
     return (
-        f"response {name!r} must have two values; it has {len(distinct)}: {shown}. {remedy}{'to' if remedy else 'To'} model "
-        f"an event write a comparison left of '~', such as I({_quote(name)} > {values[0]!r})."
+        f"response {name!r} must have two values; it has {len(distinct)}: {shown}. {remedy} model an event, write a "
+        f"comparison left of '~', such as I({_quote(name)} > {values[0]!r})."
     )
+
+
+def _between(values: list[Any]) -> Any:
+    return next(value for value in values if 0 < value < 1)

@@ -3,87 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from problogit.data.columns import Bools, Column, Labels, Numbers, Opaque, as_column
+from problogit.data.columns import Bools
 from problogit.data.response import Outcome
+from problogit.data.roles import RowParts
 from problogit.data.rows import Array, DataReport
-from problogit.data.sources import Source, Table, show_rows
-from problogit.errors import DataError, InputError, explain
+from problogit.data.table import show_rows
+from problogit.errors import DataError, explain
 
-__all__ = ["Roles", "RowParts", "Selection", "check_index", "read_roles", "select_rows"]
-
-_ROLES = ("trials", "weights", "offset")
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Where trials, weights and offset come from.
-
-    Attributes
-    ----------
-    columns : mapping of str to str
-        Role to column name, for those given by name.
-    arrays : tuple of str
-        Roles that were given as arrays; new data cannot supply these.
-    weights_type : str
-    """
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    arrays: tuple[str, ...] = ()
-    weights_type: str = "frequency"
-
-    @property
-    def given(self) -> tuple[str, ...]:
-        """Roles that are in use."""
-        return (*self.columns, *self.arrays)
-
-    def to_state(self) -> dict[str, Any]:
-        """The roles as plain JSON-able values."""
-        return {"columns": dict(self.columns), "arrays": list(self.arrays), "weights_type": self.weights_type}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Roles:
-        """The roles that `to_state` wrote."""
-        columns = {str(role): str(name) for role, name in state["columns"].items()}
-        arrays = tuple(str(role) for role in state["arrays"])
-        if not {*columns, *arrays} <= set(_ROLES):
-            raise ValueError("a role is unknown")
-        return cls(columns, arrays, str(state["weights_type"]))
-
-    def for_new_data(self, table: Table, wanted: tuple[str, ...]) -> RowParts:
-        """The wanted roles of a new table.
-
-        Raises
-        ------
-        DataError
-            A role was an array when the model was fitted.
-        """
-        for role in wanted:
-            if role in self.arrays:
-                raise DataError(
-                    f"{role} was given as an array when the model was fitted, so that new data cannot supply it; put it "
-                    f"into the table and fit by formula with {role}='its column'."
-                )
-        found = {
-            role: _numbers(role, table.columns[self.columns[role]]) for role in wanted if role in self.columns
-        }
-        return RowParts(table.n_rows, table.index, **found)
-
-
-@dataclass(frozen=True, eq=False)
-class RowParts:
-    """Trials, weights and offset of all rows of a table, as given."""
-
-    n_rows: int
-    index: Any
-    trials: Numbers | None = None
-    weights: Numbers | None = None
-    offset: Numbers | None = None
+__all__ = ["Selection", "select_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,78 +36,6 @@ class Selection:
     weights: Array
     offset: Array
     report: DataReport
-
-
-def _numbers(role: str, column: Column) -> Numbers:
-    if isinstance(column, Numbers):
-        return column
-    what = (
-        column.what
-        if isinstance(column, Opaque)
-        else "text or categories"
-        if isinstance(column, Labels)
-        else ""
-    )
-    raise DataError(explain(role, "must hold numbers", what))
-
-
-def read_roles(
-    given: Mapping[str, Any], weights_type: str, table: Table, source: Source | None
-) -> tuple[Roles, RowParts]:
-    """Find trials, weights and offset: a string names a column of `source`, anything else is an array.
-
-    Parameters
-    ----------
-    given : mapping
-        ``trials``, ``weights`` and ``offset`` as the user gave them.
-    weights_type : str
-    table : Table
-        Holds the columns that were named.
-    source : Source or None
-        None where there is no table (arrays); then a name is an error.
-    """
-    columns: dict[str, str] = {}
-    arrays: list[str] = []
-    found: dict[str, Numbers] = {}
-    for role in _ROLES:
-        value = given.get(role)
-        if value is None:
-            continue
-        if isinstance(value, str):
-            if source is None:
-                raise InputError(explain(role, "must be an array where the model is made from arrays", value))
-            columns[role] = value
-            found[role] = _numbers(role, table.columns[value])
-        else:
-            arrays.append(role)
-            found[role] = _array(role, value, table)
-    return Roles(columns, tuple(arrays), weights_type), RowParts(table.n_rows, table.index, **found)
-
-
-def _array(role: str, value: Any, table: Table) -> Numbers:
-    if np.ndim(value) == 0:
-        raise InputError(explain(role, "must be a column name or an array", value))
-    column = _numbers(role, as_column(role, value))
-    if len(column) != table.n_rows:
-        raise InputError(
-            explain(role, f"must have one value for each of the {table.n_rows} rows", f"{len(column)} values")
-        )
-    check_index(role, value, table)
-    return column
-
-
-def check_index(role: str, value: Any, table: Table) -> None:
-    """A Series in another row order than the table would be paired wrongly; say so."""
-    import pandas as pd
-
-    if (
-        isinstance(value, pd.Series)
-        and isinstance(table.index, pd.Index)
-        and not value.index.equals(table.index)
-    ):
-        raise InputError(
-            f"{role} is a Series with other row labels than the data; reindex it, or pass {role}.to_numpy() to pair by position."
-        )
 
 
 def select_rows(
@@ -227,10 +88,10 @@ def select_rows(
     dropped |= {reason: int(mask.sum()) for reason, mask in absent.items() if mask.any()}
     if fitting:
         _check_left(keep, dropped, n_rows)
-        _check_classes(name, outcome.values, trials, ~incomplete & (trials > 0), weights)
+        _check_classes(name, outcome.events, trials, ~incomplete & (trials > 0), weights)
     kept = np.flatnonzero(keep)
     report = DataReport(n_rows, n_rows - len(kept), dropped)
-    return Selection(kept, outcome.values[kept], trials[kept], weights[kept], offset[kept], report)
+    return Selection(kept, outcome.events[kept], trials[kept], weights[kept], offset[kept], report)
 
 
 def _check_weights(parts: RowParts, weights_type: str) -> Array:
@@ -290,20 +151,20 @@ def _check_missing(missing: str, gaps: Mapping[str, Bools], incomplete: Bools, i
     if missing == "error" and incomplete.any():
         counts = ", ".join(f"{name} ({int(mask.sum())})" for name, mask in gaps.items())
         raise DataError(
-            f"the data have missing values in {counts}, first at {show_rows(index, incomplete)}; fill them, or leave such rows "
-            "out by missing='drop'."
+            f"the data have missing values in {counts}, first at {show_rows(index, incomplete)}; fill them, or leave "
+            "such rows out by missing='drop'."
         )
 
 
 def _check_counts(name: str, outcome: Outcome, trials: Array, incomplete: Bools, parts: RowParts) -> None:
     if parts.trials is None:
         return
-    bad = (outcome.values > trials) & ~incomplete
+    bad = (outcome.events > trials) & ~incomplete
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         raise DataError(
-            f"response {name!r} must not exceed the trials; it has {outcome.values[first]:g} events in {trials[first]:g} trials at "
-            f"{show_rows(parts.index, bad)}."
+            f"response {name!r} must not exceed the trials; it has {outcome.events[first]:g} events in "
+            f"{trials[first]:g} trials at {show_rows(parts.index, bad)}."
         )
 
 
@@ -319,6 +180,6 @@ def _check_classes(name: str, successes: Array, trials: Array, complete: Bools, 
         has = complete & (count > 0)
         if has.any() and not (has & (weights > 0)).any():
             raise DataError(
-                f"weights leave no {what} of the response {name!r}: every row with one ({int(has.sum())}) has weight 0. Give "
-                "weight to some of them, or take these rows out of the data."
+                f"weights leave no {what} of the response {name!r}: every row with one ({int(has.sum())}) has weight "
+                "0. Give weight to some of them, or take these rows out of the data."
             )

@@ -54,7 +54,7 @@ def natural_spline(
         Both `df` and `knots`, or too small a `df`.
     """
     if "knots" not in state:
-        _learn(x, state, df, knots, include_intercept, lower_bound, upper_bound)
+        _learn(x, state, df, knots, free=int(include_intercept), bounds=(lower_bound, upper_bound))
     low, high = float(state["lower_bound"]), float(state["upper_bound"])
     inner = np.asarray(state["knots"], dtype=np.float64)
     full = np.concatenate([np.repeat(low, _ORDER), inner, np.repeat(high, _ORDER)])
@@ -71,20 +71,20 @@ def _learn(
     state: MutableMapping[str, Any],
     df: int | None,
     knots: Sequence[float] | None,
-    include_intercept: bool,
-    lower_bound: float | None,
-    upper_bound: float | None,
+    *,
+    free: int,
+    bounds: tuple[float | None, float | None],
 ) -> None:
     if df is not None and knots is not None:
         raise ValueError("give df or knots, not both.")
-    low = float(np.min(x)) if lower_bound is None else float(lower_bound)
-    high = float(np.max(x)) if upper_bound is None else float(upper_bound)
+    low = float(np.min(x) if bounds[0] is None else bounds[0])
+    high = float(np.max(x) if bounds[1] is None else bounds[1])
     if not low < high:
         raise ValueError("a spline needs at least two distinct values.")
     if knots is None:
-        n_inner = (1 if df is None else df) - 1 - int(include_intercept)
+        n_inner = (1 if df is None else df) - 1 - free
         if n_inner < 0:
-            raise ValueError(f"df must be at least {1 + int(include_intercept)}.")
+            raise ValueError(f"df must be at least {1 + free}.")
         inside = x[(x >= low) & (x <= high)]
         knots = np.quantile(inside, np.linspace(0, 1, n_inner + 2)[1:-1]).tolist() if n_inner else []
     inner = sorted(float(knot) for knot in knots)

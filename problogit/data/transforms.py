@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit.data.columns import Labels, plain
-from problogit.data.nodes import Basis, Env, Marked
 from problogit.data.splines import natural_spline
+from problogit.data.values import Basis, Env, Marked
 from problogit.errors import DataError, FormulaError
 
 __all__ = ["CONTRASTS", "ELEMENTWISE", "REFUSED", "TRANSFORMS", "Function", "contrast_class", "listed_names"]

@@ -1,0 +1,162 @@
+"""Learning one factor from its training values: levels, contrasts, the columns of a basis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from problogit.data.coding import UNSEEN, Categorical, Coding, Factor, Numeric, Values, as_labels
+from problogit.data.columns import Labels, plain
+from problogit.data.rows import Array
+from problogit.data.values import Basis, Marked
+from problogit.errors import DataError, FormulaError
+from problogit.validation import nearest
+
+__all__ = ["learn_factor"]
+
+
+def learn_factor(name: str, column: str, value: Any, mass: Array) -> tuple[Factor, Values, tuple[str, ...]]:
+    """Learn a factor from its training values.
+
+    Parameters
+    ----------
+    name : str
+        The factor as the formula writes it.
+    column : str
+        What messages call it.
+    value : array, Labels, Marked or Basis
+        Values of the training rows, nothing missing.
+    mass : ndarray, shape (n,)
+        Trials x weight of each row, for the average level.
+
+    Returns
+    -------
+    factor, values, notes
+        The factor, the training values as it holds them, and what the user should know.
+    """
+    if isinstance(value, Labels):
+        value = Marked(value)
+    if isinstance(value, Marked):
+        return _learn_categorical(name, column, value, mass)
+    if isinstance(value, Basis):
+        width = value.matrix.shape[1]
+        names = tuple(f"{name}[{label}]" for label in value.fields)
+        kept = tuple(i for i in range(width) if i != value.drop)
+        full = Coding(names, picks=tuple(range(width)))
+        reduced = Coding(tuple(names[i] for i in kept), picks=kept)
+        factor = Numeric(name, full, reduced, spans_intercept=value.drop is not None)
+        return factor, value.matrix, ()
+    if isinstance(value, np.ndarray):
+        coding = Coding((name,), picks=(0,))
+        return Numeric(name, coding, coding), value.astype(np.float64, copy=False)[:, None], ()
+    raise FormulaError(f"{name!r} in the formula gives neither numbers nor a factor.")
+
+
+def _learn_categorical(
+    name: str, column: str, marked: Marked, mass: Array
+) -> tuple[Factor, Values, tuple[str, ...]]:
+    labels = as_labels(marked.values)
+    if labels is None:
+        raise FormulaError(f"{name!r} in the formula must give one value a row.")
+    labels = _declared(name, labels, marked)
+    counts = np.bincount(labels.codes, minlength=len(labels.levels))
+    contrast, custom = _contrast(marked.contrasts)
+    notes: list[str] = []
+    empty = [level for level, count in zip(labels.levels, counts, strict=True) if not count]
+    if empty and not custom:
+        labels = _drop_levels(labels, counts)
+        if labels.declared or marked.levels is not None:
+            notes.append(_note_on_empty(column, empty))
+    shares = np.bincount(labels.codes, weights=mass, minlength=len(labels.levels))
+    factor = Categorical(
+        name=name,
+        column=column,
+        levels=labels.levels,
+        shares=shares / max(float(shares.sum()), np.finfo(np.float64).tiny),
+        full=_coding(name, contrast, labels.levels, reduced=False),
+        reduced=_coding(name, contrast, labels.levels, reduced=True),
+        spans_intercept=marked.spans_intercept,
+    )
+    return factor, labels.codes, tuple(notes)
+
+
+def _note_on_empty(column: str, empty: list[Any]) -> str:
+    shown = ", ".join(repr(level) for level in empty[:8]) + (
+        f" and {len(empty) - 8} more" if len(empty) > 8 else ""
+    )
+    plural = len(empty) > 1
+    return (
+        f"The level{'s' if plural else ''} {shown} of {column!r} {'have' if plural else 'has'} no rows and "
+        f"{'were' if plural else 'was'} left out."
+    )
+
+
+def _declared(name: str, labels: Labels, marked: Marked) -> Labels:
+    """The labels under the levels that ``C(x, levels=[...])`` names."""
+    if marked.levels is None:
+        return labels
+    if len(set(marked.levels)) != len(marked.levels):
+        raise FormulaError(f"{name}: levels= must name each level once.")
+    place = {level: i for i, level in enumerate(marked.levels)}
+    used = {labels.levels[code] for code in np.unique(labels.codes)}
+    stray = sorted((level for level in used if level not in place), key=str)
+    if stray:
+        raise DataError(
+            f"{name}: the data hold {', '.join(map(repr, stray[:8]))}, which levels= does not name."
+        )
+    lookup = np.array([place.get(level, UNSEEN) for level in labels.levels], dtype=np.int64)
+    return Labels(lookup[labels.codes], marked.levels, declared=True)
+
+
+def _drop_levels(labels: Labels, counts: NDArray[Any]) -> Labels:
+    kept = np.flatnonzero(counts)
+    place = np.full(len(labels.levels), UNSEEN, dtype=np.int64)
+    place[kept] = np.arange(len(kept))
+    return Labels(place[labels.codes], tuple(labels.levels[i] for i in kept), labels.declared)
+
+
+def _contrast(given: Any) -> tuple[Any, bool]:
+    """Formulaic's contrast object, and whether its matrix is tied to the levels that were named."""
+    from formulaic.transforms import ContrastsRegistry
+    from formulaic.transforms.contrasts import Contrasts
+
+    if given is None:
+        return ContrastsRegistry.treatment(), False
+    if isinstance(given, type) and issubclass(given, Contrasts):
+        given = given()
+    if isinstance(given, Contrasts):
+        tied = isinstance(given, ContrastsRegistry.custom) or (
+            isinstance(given, ContrastsRegistry.poly) and given.scores is not None
+        )
+        return given, tied
+    if isinstance(given, (dict, list, tuple)):
+        return ContrastsRegistry.custom(given), True
+    raise FormulaError(
+        "the second argument of C() must be a contrast such as contr.sum, or numbers for each level."
+    )
+
+
+def _coding(name: str, contrast: Any, levels: tuple[Any, ...], *, reduced: bool) -> Coding:
+    listed = list(levels)
+    if len(listed) == 1 and reduced:
+        return Coding((), table=sp.csr_array((1, 0), dtype=np.float64))
+    base = getattr(contrast, "base", None)
+    if isinstance(base, (str, int, float)) and plain(base) not in levels:
+        close = nearest(base, levels)
+        hint = f"did you mean {close!r}?" if close else f"levels are {', '.join(map(repr, levels[:8]))}."
+        raise DataError(f"{name}: the reference level {base!r} has no rows; {hint}")
+    try:
+        table = sp.csr_array(
+            contrast.get_coding_matrix(listed, reduced_rank=reduced, sparse=True), dtype=np.float64
+        )
+        fields = contrast.get_coding_column_names(listed, reduced_rank=reduced)
+        form = contrast.get_factor_format(listed, reduced_rank=reduced)
+    except (ValueError, TypeError, IndexError) as error:
+        raise FormulaError(f"{name}: the contrasts do not fit the levels: {error}") from error
+    if table.shape[0] != len(listed):
+        raise FormulaError(f"{name}: the contrasts have {table.shape[0]} rows for {len(listed)} levels.")
+    table.eliminate_zeros()
+    return Coding(tuple(form.format(name=name, field=label) for label in fields), table=table)
