@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.maximum import Maximum
@@ -145,7 +145,7 @@ class MLE(Estimator):
         margins = estimate.coefficients.marginals()
         with np.errstate(invalid="ignore", divide="ignore"):
             z = np.where(np.isfinite(margins.sd), margins.location / margins.sd, np.nan)
-        return {"statistic": z, "p_value": np.asarray(2 * norm.sf(np.abs(z)))}
+        return {"statistic": z, "p_value": np.asarray(2 * ndtr(-np.abs(z)))}
 
     def raw(self, estimate: Estimate) -> Any:
         """The statsmodels result at this optimum, or an error that says why there is none."""
