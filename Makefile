@@ -66,7 +66,7 @@ examples: $(VENV)/installed-test
 	done
 
 bench: $(VENV)/installed-bench
-	@set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 build: $(VENV)/installed-dev
 	$(BIN)/python -m build
