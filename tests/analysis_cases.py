@@ -153,7 +153,7 @@ def simulated(n: int = 120, seed: int = 1) -> tuple[pd.DataFrame, np.ndarray]:
         index=[f"row{i}" for i in range(n)],
     )
     eta = -1 + frame["x"] + 0.5 * frame["d"] + 0.1 * frame["z"]
-    y = (rng.random(n) < 1 / (1 + np.exp(-eta))).astype(float)
+    y = (rng.random(n) < 1 / (1 + np.exp(-eta.to_numpy()))).astype(float)
     return frame, y
 
 
@@ -161,6 +161,6 @@ def rare_level(n: int = 200, seed: int = 3) -> tuple[pd.DataFrame, np.ndarray]:
     """A level with 2 of n rows, both events."""
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({"x": rng.normal(size=n), "rare": np.r_[np.ones(2), np.zeros(n - 2)]})
-    y = (rng.random(n) < 1 / (1 + np.exp(-0.7 * frame["x"]))).astype(float).to_numpy().copy()
+    y = (rng.random(n) < 1 / (1 + np.exp(-0.7 * frame["x"].to_numpy()))).astype(float)
     y[:2] = 1
     return frame, y

@@ -222,7 +222,7 @@ def null_reference(
 
     Notes
     -----
-    The predictions are held fixed. More than 20 000 different ones are binned to 20 000 cells of neighbours.
+    The predictions are held fixed. More than 20 000 different ones are joined to 20 000 cells of neighbours.
     """
     random = np.random.Generator(np.random.PCG64(seed_sequence(rng)))
     units = trials * weights if frequency else trials
@@ -234,7 +234,7 @@ def null_reference(
     if frequency:  # copies share one weight, so that a cell is one binomial draw
         counts, scale, p_rows = np.add.reduceat(counts, cells.starts), np.ones(cells.p.size), cells.p
     starts = np.arange(cells.p.size) if frequency else cells.starts
-    n_simulations = int(np.clip(10_000_000 // counts.size, 100, 1000))
+    n_simulations = int(np.clip(3_000_000 // counts.size, 200, 1000))
     grid = np.unique(np.linspace(0, cells.p.size - 1, min(_GRID, cells.p.size)).round().astype(int))
     curves, mcb = np.empty((n_simulations, grid.size)), np.empty(n_simulations)
     whole = cells.total.sum()

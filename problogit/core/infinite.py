@@ -67,7 +67,14 @@ class FilledMarginals(Marginals):
     def interval(self, prob: float, kind: str | None = None, transform: Transform = _same) -> Interval:
         """Wald bounds where the estimate is finite, NaN elsewhere (profile likelihood gives those one-sided)."""
         chosen = check_kind(kind, self.kinds)
-        inside = self.inner.interval(prob, chosen, transform)
+
+        def within(values: Array) -> Array:
+            # A transform may depend on the row (an offset), so it must see all rows.
+            every = np.full((*values.shape[:-1], self.finite.size), np.nan)
+            every[..., self.finite] = values
+            return np.asarray(transform(every)[..., self.finite])
+
+        inside = self.inner.interval(prob, chosen, within)
         nothing = np.full(self.values.shape, np.nan)
         return Interval(self._spread(inside.lower, nothing), self._spread(inside.upper, nothing), chosen)
 
