@@ -93,8 +93,8 @@ class OutOfFold:
 def deal_folds(problem: Problem, k: int = 10, rng: int | np.random.Generator | None = 0) -> Folds:
     """Deal the units of a problem to folds, stratified by outcome.
 
-    Units are put in order of their event rate, shuffled among equals, and dealt in rounds of k, one to each fold in
-    random order: fold sizes and events per fold differ by at most one (for counts, event rates are spread evenly).
+    Units are put in order of their event rate, shuffled among equals, and dealt in rounds, one to each fold: sizes,
+    events and non-events per fold differ by at most one (for counts, event rates are spread evenly).
 
     Parameters
     ----------
@@ -118,8 +118,10 @@ def deal_folds(problem: Problem, k: int = 10, rng: int | np.random.Generator | N
     # Every fold gets floor(f / k) copies of a row; only the rest is dealt, at most k - 1 copies a row.
     whole, rest = np.divmod(copies, n_folds)
     dealt = np.repeat(order, rest[order])
-    rounds = -(-dealt.size // n_folds)
-    places = random.permuted(np.tile(np.arange(n_folds), (rounds, 1)), axis=1).ravel()[: dealt.size]
+    rounds = np.tile(np.arange(n_folds), (-(-dealt.size // n_folds), 1))
+    if problem.response.counts:  # rates rise within a round, so that the folds must take turns in being first
+        rounds = random.permuted(rounds, axis=1)
+    places = rounds.ravel()[: dealt.size]
     counts = np.bincount(dealt * n_folds + places, minlength=rows.n_obs * n_folds)
     counts = counts + np.repeat(whole, n_folds)
     entries = np.flatnonzero(counts)

@@ -97,7 +97,9 @@ def compare_estimates(
     return compare_frames(label_estimates(fits), prob)
 
 
-def label_estimates(fits: HasEstimate | Mapping[str, HasEstimate] | Sequence[HasEstimate]) -> dict[str, Estimate]:
+def label_estimates(
+    fits: HasEstimate | Mapping[str, HasEstimate] | Sequence[HasEstimate],
+) -> dict[str, Estimate]:
     """Estimates by label: those of a sequence, or of one fit, are labelled by their methods' names, numbered."""
     if isinstance(fits, Mapping):
         return {label: fit.estimate for label, fit in fits.items()}

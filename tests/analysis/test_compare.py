@@ -1,0 +1,300 @@
+"""Fits side by side: tables, refusals, paired scores, disagreements."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+import problogit as plg
+from problogit.analysis.compare import compare_estimates, compare_frames
+from problogit.analysis.judged import judge
+from problogit.analysis.loo import loo
+from problogit.core.coefficients import DrawnCoefficients
+from problogit.errors import DataNotSavedError, InputError, SeparationWarning
+from problogit.estimate import Details, Estimate, FitStats, Provenance, Status
+
+Z95 = 1.959963984540054
+
+
+def table(n=200, seed=0):
+    random = np.random.default_rng(seed)
+    data = pd.DataFrame(
+        {"x": random.normal(size=n), "z": random.normal(size=n), "g": random.choice(list("abc"), n)}
+    )
+    data["y"] = (random.random(n) < expit(data["x"] - 0.3)).astype(int)
+    return data
+
+
+def model(formula="y ~ x + z", data=None, **options):
+    return plg.LogitModel(formula, table() if data is None else data, **options).problem
+
+
+def mle(problem):
+    return plg.MLE().estimate(problem)
+
+
+def ridge(problem, scale=0.3):
+    return plg.Penalized(plg.Normal(scale)).estimate(problem)
+
+
+def lasso(problem):
+    return plg.Penalized(plg.Laplace(0.05)).estimate(problem)
+
+
+def posterior(problem):
+    """Draws of the normal approximation: enough for everything that compare does with a posterior."""
+    fit = mle(problem)
+    draws = fit.coefficients.draws(2000, np.random.default_rng(0)).reshape(4, 500, -1)
+    return Estimate(
+        problem, plg.Bayes(), DrawnCoefficients(draws), Status.CONVERGED, (), FitStats.of(-1, -1, np.nan, problem.nobs),
+        Provenance("drawn in a test", None, 0.0, {}), DrawnDetails(),
+    )  # fmt: skip
+
+
+class DrawnDetails(Details):
+    r_hat = ess_bulk = ess_tail = mcse_mean = np.ones(3)
+
+
+@pytest.fixture(scope="module")
+def result():
+    problem = model()
+    estimates = {"MLE": mle(problem), "L2": ridge(problem), "L1": lasso(problem), "Bayes": posterior(problem)}
+    return compare_frames(estimates)
+
+
+def test_coefficients_is_long_and_tidy(result):
+    long = result.coefficients
+    assert list(long.columns) == [
+        "label", "method", "term", "estimate", "std_error", "lower", "upper",
+        "odds_ratio", "or_lower", "or_upper", "interval", "level",
+    ]  # fmt: skip
+    assert list(long["label"].unique()) == ["MLE", "L2", "L1", "Bayes"]
+    assert list(long["term"][:3]) == ["Intercept", "x", "z"]
+    assert set(long["level"]) == {0.95}
+    kinds = long.groupby("label")["interval"].first()
+    assert kinds.to_dict() == {
+        "MLE": "confidence-wald",
+        "L2": "curvature",
+        "L1": "none",
+        "Bayes": "credible-eti",
+    }
+    own = long[long["label"] == "MLE"]
+    np.testing.assert_allclose(own["odds_ratio"], np.exp(own["estimate"]))
+    np.testing.assert_allclose(own["or_upper"], np.exp(own["estimate"] + Z95 * own["std_error"]))
+
+
+def test_numbers_are_terms_by_label_and_figure(result):
+    numbers = result.numbers
+    assert numbers.columns.names == ["fit", "figure"]
+    fit = result.estimates["L2"]
+    np.testing.assert_array_equal(numbers["L2", "estimate"], fit.coefficients.location)
+    assert numbers["L2", "estimate"].dtype == float
+    assert (numbers["L2", "interval"] == "curvature").all()
+    assert numbers["L1", "lower"].isna().all()
+    assert result.odds_ratio_numbers.loc["x", ("L2", "odds_ratio")] == pytest.approx(
+        np.exp(fit.coefficients.location[1])
+    )
+
+
+def test_table_is_readable_and_names_the_interval_under_each_label(result):
+    shown = result.table
+    assert list(shown.columns) == [
+        ("MLE", "95% confidence-wald"), ("L2", "95% curvature"), ("L1", "no interval"), ("Bayes", "95% credible-eti"),
+    ]  # fmt: skip
+    row = result.numbers.loc["x", "MLE"]
+    cell = shown.loc["x", ("MLE", "95% confidence-wald")]
+    assert cell == f"{row['estimate']:.2f} [{row['lower']:.2f}, {row['upper']:.2f}]"
+    assert shown.loc["z", ("L1", "no interval")] == "0"
+    assert list(result.odds_ratio_table.index) == ["x", "z"]
+
+
+def test_a_term_that_a_fit_lacks_is_left_empty():
+    data = table()
+    both = compare_frames({"small": mle(model("y ~ x", data)), "large": mle(model("y ~ x + z + g", data))})
+    assert list(both.terms) == ["Intercept", "x", "z", "g[T.b]", "g[T.c]"]
+    assert both.table.loc["z", ("small", "95% confidence-wald")] == ""
+    assert np.isnan(both.numbers.loc["z", ("small", "estimate")])
+    assert set(both.disagreements["term"]) == {"Intercept", "x"}
+
+
+def test_a_sequence_is_labelled_by_method():
+    problem = model()
+    fits = [
+        SimpleNamespace(estimate=estimate) for estimate in (mle(problem), ridge(problem), ridge(problem, 2.0))
+    ]
+    assert compare_estimates(fits).labels == ("MLE", "Penalized", "Penalized 2")
+    assert compare_estimates({"a": fits[0], "b": fits[1]}).labels == ("a", "b")
+
+
+def other_rows(data):
+    return model(data=data.iloc[:-1])
+
+
+def other_response(data):
+    return model("w ~ x", data.assign(w=data["y"]))
+
+
+def other_event(data):
+    return model("y ~ x", data, event=0)
+
+
+def other_outcomes(data):
+    swapped = data.assign(y=data["y"].to_numpy()[::-1])
+    return model(data=swapped)
+
+
+def other_coding(data):
+    return model(data=data.assign(z=-data["z"]))
+
+
+def other_weights(data):
+    return model(data=data.assign(k=1.0), weights="k", weights_type="importance")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (other_rows, r"the number of observations \(200 against 199\)"),
+        (other_response, r"the response \(y against w\)"),
+        (other_event, r"the modelled event \(P\(y = 1\) against P\(y = 0\)\)"),
+        (other_outcomes, r"their outcomes \(\d+ of 200 rows\)"),
+        (other_coding, "the coding of the term 'z'"),
+        (other_weights, r"the kind of weights \(frequency against importance\)"),
+    ],
+)
+def test_fits_of_other_data_are_refused_with_what_differs(change, words):
+    data = table()
+    with pytest.raises(InputError, match=f"'one' and 'two' differ in {words}.*Fit them to the same data"):
+        compare_frames({"one": mle(model(data=data)), "two": mle(change(data))})
+
+
+def test_the_same_rows_in_another_problem_are_accepted():
+    compare_frames({"one": mle(model()), "two": ridge(model())})
+
+
+def test_bad_arguments_are_named():
+    estimate = mle(model())
+    with pytest.raises(InputError, match="fits must hold at least two fits to compare; received 1"):
+        compare_frames({"one": estimate})
+    with pytest.raises(InputError, match="labels that are non-empty strings; received 3"):
+        compare_frames({"one": estimate, 3: estimate})
+    with pytest.raises(InputError, match="prob must lie strictly between 0 and 1"):
+        compare_frames({"one": estimate, "two": estimate}, prob=95)
+
+
+def test_scores_are_paired_out_of_sample_scores(result):
+    scores = result.scores
+    assert scores is result.scores  # computed once
+    assert list(scores.index) == ["MLE", "L2", "L1", "Bayes"]
+    assert scores["judged_by"].tolist() == 3 * ["10-fold cross-validated refits"] + [
+        "PSIS-LOO (Pareto-smoothed leave-one-out)"
+    ]
+    assert scores["elpd"].isna().tolist() == [True, True, True, False]
+    assert scores.loc["Bayes", "elpd"] == loo(result.estimates["Bayes"]).elpd
+    assert scores.loc["Bayes", "log_score"] == pytest.approx(-scores.loc["Bayes", "elpd"] / 200)
+    assert (scores["n"] == 200).all()
+    best = scores.attrs["best"]
+    assert scores["log_score"].idxmin() == best
+    assert scores.loc[best, "difference"] == 0
+    np.testing.assert_allclose(
+        scores["difference"], scores["log_score"] - scores["log_score"].min(), atol=1e-12
+    )
+    assert any("leaving a fold out" in note for note in scores.attrs["notes"])
+
+
+def test_differences_are_paired_by_row(result):
+    losses = {}
+    y = result.estimates["MLE"].problem.rows.successes
+    for label in ("MLE", "L2"):
+        judged = judge(result.estimates[label])
+        order = np.argsort(judged.rows)
+        log_odds = judged.log_odds[order]
+        losses[label] = np.logaddexp(0, np.where(y == 1, -log_odds, log_odds))
+    two = compare_frames({label: result.estimates[label] for label in losses}).scores
+    best, other = sorted(losses, key=lambda label: losses[label].mean())
+    gap = losses[other] - losses[best]
+    assert two.loc[other, "difference"] == pytest.approx(gap.mean(), rel=1e-9)
+    assert two.loc[other, "difference_se"] == pytest.approx(gap.std(ddof=1) / np.sqrt(200), rel=1e-9)
+
+
+def test_equal_methods_have_equal_scores_on_the_common_folds():
+    problem = model()
+    scores = compare_frames({"MLE": mle(problem), "flat": plg.Penalized(plg.Flat()).estimate(problem)}).scores
+    assert scores["difference"].abs().max() < 1e-9
+
+
+def test_scores_without_data_name_the_remedy():
+    problem = model()
+    estimates = {"MLE": mle(problem), "L2": ridge(problem)}
+    bare = {
+        label: Estimate(
+            problem.without_data(),
+            e.method,
+            e.coefficients,
+            e.status,
+            e.findings,
+            e.stats,
+            e.provenance,
+            e.details,
+        )
+        for label, e in estimates.items()
+    }
+    compared = compare_frames(bare)
+    assert compared.table.shape == (3, 2)
+    with pytest.raises(DataNotSavedError, match="data=True"):
+        _ = compared.scores
+
+
+def test_disagreements_against_maximum_likelihood(result):
+    frame = result.disagreements
+    assert list(frame.columns) == [
+        "term", "label", "reference", "estimate", "reference_estimate", "shift", "width_ratio", "signs", "flag", "reason",
+    ]  # fmt: skip
+    assert set(frame["reference"]) == {"MLE"}
+    ml, l2 = (result.estimates[label].coefficients for label in ("MLE", "L2"))
+    row = frame[(frame["label"] == "L2") & (frame["term"] == "x")].iloc[0]
+    assert row["shift"] == pytest.approx((l2.location[1] - ml.location[1]) / ml.std_error[1])
+    assert row["width_ratio"] == pytest.approx(l2.std_error[1] / ml.std_error[1])
+    assert row["flag"] == "prior moved this"
+    assert row["signs"] == "agree"
+    zero = frame[(frame["label"] == "L1") & (frame["term"] == "z")].iloc[0]
+    assert zero["signs"] == "zero"
+    assert np.isnan(zero["width_ratio"])
+    assert (frame[frame["label"] == "Bayes"]["flag"] == "").all()
+
+
+def test_few_events_explain_a_disagreement():
+    problem = model("y ~ x + z + g + x:g", table(40, 3))
+    frame = compare_frames({"L2": ridge(problem, 0.5), "MLE": mle(problem)}).disagreements
+    flagged = frame[frame["flag"] != ""]
+    assert len(flagged) > 0
+    assert flagged["reason"].str.contains("few events").all()
+    assert (frame[frame["flag"] == ""]["reason"] == "").all()
+
+
+def test_separation_explains_a_disagreement():
+    data = table()
+    data["rare"] = (np.arange(200) < 4).astype(int)
+    data.loc[data["rare"] == 1, "y"] = 1
+    problem = model("y ~ x + rare", data)
+    with pytest.warns(SeparationWarning):
+        ml = mle(problem)
+    compared = compare_frames({"MLE": ml, "L2": ridge(problem, 2.5)})
+    row = compared.disagreements.set_index("term").loc["rare"]
+    assert row["reference_estimate"] == np.inf
+    assert np.isnan(row["shift"])
+    assert row["flag"] == "prior moved this"
+    assert "separation" in row["reason"]
+    assert compared.table.loc["rare"].iloc[0].startswith("inf [")
+    assert "confidence-wald / confidence-profile" in compared.table.columns[0][1]
+
+
+def test_without_maximum_likelihood_the_first_fit_is_the_reference():
+    problem = model()
+    frame = compare_frames({"tight": ridge(problem, 0.1), "loose": ridge(problem, 5.0)}).disagreements
+    assert set(frame["reference"]) == {"tight"}
+    assert set(frame[frame["flag"] != ""]["flag"]) == {"differs"}
