@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from problogit.core import coefficients, infinite, maximum, newton, rank, scaling, separation_cone, separation_result
 from problogit.core.priors import elastic_net, flat, laplace, normal, per_term, resolved, student_t
 from problogit.data import design as designs
-from problogit.data.rows import DataReport, Response, Rows
+from problogit.data.rows import DataReport, Response, Rows, VariableSummary
 from problogit.errors import InputError, SavedFitError
 from problogit.estimate import Estimate, Finding, FitStats, Provenance, Status
 from problogit.estimators import bayes, mle, penalized
@@ -59,6 +59,7 @@ def _registry() -> dict[str, type]:
         bayes.BayesDetails,
         Response,
         DataReport,
+        VariableSummary,
         SampleSize,
         Finding,
         FitStats,

@@ -93,6 +93,11 @@ class ArrayDesign(Design):
         """Each column by itself."""
         return tuple((term, (i,)) for i, term in enumerate(self.terms))
 
+    @property
+    def offset_column(self) -> str | None:
+        """Column that new data must bring as the offset."""
+        return self.roles.columns.get("offset")
+
     def replay(self, data: Any, unseen: Unseen = "error") -> Replay:
         """Arrange new data: a table by column name (others are ignored), an array by position.
 

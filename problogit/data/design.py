@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from problogit.data.array_design import ArrayDesign, Built
-from problogit.data.coding import factor_from_state
+from problogit.data.coding import Categorical, factor_from_state
 from problogit.data.formula import FactorText, read_formula, read_left
 from problogit.data.formula_design import FormulaDesign
 from problogit.data.formula_learning import learn_design
@@ -18,6 +18,7 @@ from problogit.data.rows import DataReport, Design, Rows
 from problogit.data.selection import select_rows
 from problogit.data.sources import open_source
 from problogit.data.state import unpack
+from problogit.data.summaries import summarise
 from problogit.errors import DataError, InputError, SavedFitError, explain
 from problogit.validation import check_choice
 
@@ -82,7 +83,14 @@ def build_from_formula(  # noqa: PLR0913 - the keywords of a model are a contrac
         states=states,
     )
     rows = Rows(X, picked.successes, picked.trials, picked.weights, picked.offset, picked.kept, table.index)
-    report = DataReport(picked.report.n_input, picked.report.n_dropped, picked.report.dropped_by, notes)
+    left_out = picked.report
+    summaries = summarise(
+        {name: table.columns[name] for name in design.variables},
+        picked.kept,
+        picked.weights * picked.trials,
+        as_labels=[part.column for part in design.parts if isinstance(part, Categorical)],
+    )
+    report = DataReport(left_out.n_input, left_out.n_dropped, left_out.dropped_by, notes, summaries)
     return Built(design, coding.response, rows, report)
 
 

@@ -97,6 +97,11 @@ class FormulaDesign(Design):
         """Terms of the formula with their columns."""
         return self.layout.columns()
 
+    @property
+    def offset_column(self) -> str | None:
+        """Column that new data must bring as the offset."""
+        return self.roles.columns.get("offset")
+
     def replay(self, data: Any, unseen: Unseen = "error") -> Replay:
         """Code new data by column name.
 

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-__all__ = ["Array", "DataReport", "Design", "Matrix", "Replay", "Response", "Rows", "Unseen"]
+__all__ = ["Array", "DataReport", "Design", "Matrix", "Replay", "Response", "Rows", "Unseen", "VariableSummary"]
 
 Array = NDArray[np.float64]
 Matrix = Array | sp.csr_array
@@ -95,6 +95,28 @@ class Response:
 
 
 @dataclass(frozen=True)
+class VariableSummary:
+    """What one column of the user's table looked like in the rows used; kept when the rows are not.
+
+    Attributes
+    ----------
+    name : str
+    typical : float, str, int or bool
+        The mean of numbers (each trial and weight counted); the most common of labels and truth values.
+    low, high : float
+        Range of numbers; NaN for labels.
+    levels : tuple
+        Labels and truth values in use; empty for numbers.
+    """
+
+    name: str
+    typical: Any
+    low: float
+    high: float
+    levels: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
 class DataReport:
     """What happened between the user's table and the rows.
 
@@ -106,12 +128,15 @@ class DataReport:
         Rows left out by reason, e.g. ``{"missing age": 3, "zero weight": 1}``; a row may count under several.
     notes : tuple of str
         Full sentences, e.g. about a one-level factor that was dropped.
+    variables : tuple of VariableSummary
+        Summaries of the predictors' columns; empty for ready-made arrays, whose columns are the design's own.
     """
 
     n_input: int
     n_dropped: int
     dropped_by: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    variables: tuple[VariableSummary, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +190,11 @@ class Design(ABC):
     @abstractmethod
     def factors(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """Terms of the formula with their columns, e.g. ``("C(school)", (1, 2))``; one per column for arrays."""
+
+    @property
+    @abstractmethod
+    def offset_column(self) -> str | None:
+        """Column of the user's table that new data must bring as the offset."""
 
     @abstractmethod
     def replay(self, data: Any, unseen: Unseen = "error") -> Replay:
