@@ -120,6 +120,21 @@ def test_prox_is_the_minimum_of_its_definition(
         assert best <= cost(rivals).min() + 1e-10 * max(1.0, abs(best))
 
 
+@given(scale=positive, other=positive, loc=anywhere, at=anywhere, beta=anywhere)
+def test_majorant_is_a_parabola_above_the_penalty(
+    scale: float, other: float, loc: float, at: float, beta: float
+) -> None:
+    point, other_point = np.array([at]), np.array([beta])
+    for prior in families(scale, other, loc):
+        step = other_point - point
+        model = prior.log_density(point) + prior.l1_strength * np.abs(point - prior.location)
+        linear, bend = prior.gradient(point) * step, prior.majorant(point) * step**2 / 2
+        model = model + linear - bend
+        truth = prior.log_density(other_point) + prior.l1_strength * np.abs(other_point - prior.location)
+        assert prior.majorant(point) >= 0
+        assert model <= truth + 1e-9 * (1 + abs(truth) + abs(linear) + bend)
+
+
 @given(scale=positive, loc=anywhere, step=positive, inside=st.floats(-0.999, 0.999))
 def test_prox_gives_exact_zeros_where_the_prior_has_an_l1_part(
     scale: float, loc: float, step: float, inside: float

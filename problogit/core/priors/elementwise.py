@@ -76,6 +76,17 @@ class Elementwise(ABC):
     def curvature(self, beta: Array) -> Array:
         """-d2 log density / d beta2 of the smooth part; shape of `beta`."""
 
+    def majorant(self, beta: Array) -> Array:
+        """Curvature of a parabola that touches minus the smooth part of the log density at `beta` from above.
+
+        -gradient/(beta - location), never negative; for priors that are not log-concave, where `curvature` is
+        negative in the tails (Hunter and Lange, 2004).
+        """
+        distance = np.asarray(beta - self.location)
+        at_centre = distance == 0
+        slope = -self.gradient(beta) / np.where(at_centre, 1.0, distance)
+        return np.where(at_centre, self.curvature(beta), slope)
+
     @abstractmethod
     def prox(self, v: Array, step: Real) -> Array:
         """The point x that minimises (x - v)^2 / (2 step) - log density(x), elementwise."""

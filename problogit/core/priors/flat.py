@@ -52,15 +52,15 @@ class Flat(Prior):
         """Zeros."""
         return np.zeros(np.shape(beta))
 
-    def prox(self, v: Array, step: Real) -> Array:  # noqa: ARG002  # the interface of every family
+    def prox(self, v: Array, step: Real) -> Array:
         """`v` itself."""
         return np.array(v, dtype=np.float64)
 
-    def rescale(self, c: Real) -> Flat:  # noqa: ARG002  # the interface of every family
+    def rescale(self, c: Real) -> Flat:
         """Flat stays flat."""
         return self
 
-    def on_columns(self, unit: Array) -> Flat:  # noqa: ARG002  # the interface of every family
+    def on_columns(self, unit: Array) -> Flat:
         """Flat has no parameters."""
         return self
 

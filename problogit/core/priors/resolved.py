@@ -127,6 +127,18 @@ class ResolvedPrior:
             total += prior.log_density(points[..., index]).sum(axis=-1)
         return total
 
+    def below_peak(self, beta: Array) -> float:
+        """Log prior density at `beta` less that at the priors' locations: minus the penalty as the field writes it.
+
+        Differences are taken before the sum, so that normalising constants cost no digits.
+        """
+        points = self._own_points(np.asarray(beta, dtype=np.float64))
+        total = 0.0
+        for index, prior in self.blocks:
+            peak = prior.log_density(np.broadcast_to(prior.location, index.shape).astype(np.float64))
+            total += float((prior.log_density(points[index]) - peak).sum())
+        return total
+
     def gradient(self, beta: Array) -> Array:
         """Gradient of the smooth part of the log prior density, shape (n_terms,)."""
         slope = self._elementwise(lambda prior, points: prior.gradient(points), self._own_points(beta))
@@ -134,8 +146,11 @@ class ResolvedPrior:
             return slope
         return slope + slope[self.intercept] * self.anchor
 
-    def _own_curvature(self, beta: Array) -> Array:
-        return self._elementwise(lambda prior, points: prior.curvature(points), self._own_points(beta))
+    def _own_curvature(self, beta: Array, majorant: bool = False) -> Array:
+        def bend(prior: Elementwise, points: Array) -> Array:
+            return prior.majorant(points) if majorant else prior.curvature(points)
+
+        return self._elementwise(bend, self._own_points(beta))
 
     def curvature(self, beta: Array) -> Array:
         """Diagonal of minus the Hessian of the smooth part of the log prior density, shape (n_terms,)."""
@@ -144,9 +159,12 @@ class ResolvedPrior:
             return bend
         return bend + bend[self.intercept] * self.anchor**2
 
-    def hessian(self, beta: Array) -> Array:
-        """Minus the Hessian of the smooth part, shape (n_terms, n_terms); diagonal where the prior is separable."""
-        bend = self._own_curvature(beta)
+    def hessian(self, beta: Array, majorant: bool = False) -> Array:
+        """Minus the Hessian of the smooth part, shape (n_terms, n_terms); diagonal where the prior is separable.
+
+        With `majorant`, the never negative curvatures of `Elementwise.majorant` take the place of the true ones.
+        """
+        bend = self._own_curvature(beta, majorant)
         matrix = np.diag(bend)
         if self.anchor is None:
             return matrix
@@ -155,9 +173,9 @@ class ResolvedPrior:
         matrix[self.intercept, self.intercept] -= weight
         return matrix + weight * np.outer(row, row)
 
-    def hessian_vector(self, beta: Array) -> Callable[[Array], Array]:
-        """The map v -> (minus the Hessian of the smooth part) v, without a matrix."""
-        bend = self._own_curvature(beta)
+    def hessian_vector(self, beta: Array, majorant: bool = False) -> Callable[[Array], Array]:
+        """The map v -> (minus the Hessian of the smooth part) v, without a matrix; `majorant` as in `hessian`."""
+        bend = self._own_curvature(beta, majorant)
         if self.anchor is None:
             return lambda v: bend * v
         row = self._anchor_row()

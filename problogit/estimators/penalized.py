@@ -1,0 +1,277 @@
+"""Penalized likelihood: the mode of log-likelihood + log prior, and what may be said of its uncertainty."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from problogit.core.coefficients import PointCoefficients
+from problogit.core.priors.base import ResolvablePrior
+from problogit.core.priors.normal import Normal
+from problogit.core.priors.resolved import ResolvedPrior
+from problogit.core.scaling import Scaling
+from problogit.data.rows import Array
+from problogit.errors import ConvergenceWarning, InputError, explain
+from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
+from problogit.estimators.mle import MLE, MLEDetails
+from problogit.estimators.penalized_bootstrap import resample
+from problogit.estimators.penalized_inference import choose_inference, distribution, effective_df
+from problogit.estimators.penalized_optimum import SOLVERS, Optimum, choose_solver
+from problogit.estimators.penalized_problem import (
+    ScaledProblem,
+    Search,
+    check_existence,
+    scaled_problem,
+    search,
+)
+from problogit.problem import Problem
+from problogit.progress import SILENT, Progress
+from problogit.validation import check_choice, check_integer, seed_sequence
+
+__all__ = ["DEFAULT_PRIOR", "Penalized", "PenalizedDetails"]
+
+DEFAULT_PRIOR = Normal(2.5, autoscale=True)
+INFERENCE = ("curvature", "sandwich", "bootstrap", "none")
+
+_ROADS = {
+    "newton": "Newton's method",
+    "proximal-newton": "proximal Newton",
+    "lbfgs": "L-BFGS-B",
+    "newton-cg": "Newton-CG",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PenalizedDetails(Details):
+    """What penalized likelihood knows beside the coefficients.
+
+    Attributes
+    ----------
+    raw : OptimizeResult or None
+        What `scipy.optimize.minimize` returned. ``raw.x`` are the coefficients of the centred and scaled columns
+        (`scaling` leads back), ``raw.fun`` is minus the penalized log-likelihood in those coordinates. None after
+        `load`.
+    prior : ResolvedPrior
+        The prior that was used, one number per parameter and column, original units.
+    scaling : Scaling
+        Centres and scales of the columns.
+    solver : str
+        The road that was taken.
+    violation : float
+        Largest violation of the optimality (KKT) conditions, in units of the gradient of the scaled problem.
+    penalized_loglik : float
+        Log-likelihood plus log prior density, original units.
+    n_modes : int
+        Distinct optima that were found.
+    inference : str
+        What the intervals are: ``curvature``, ``sandwich``, ``bootstrap`` or ``none``.
+    """
+
+    raw: OptimizeResult | None
+    prior: ResolvedPrior
+    scaling: Scaling
+    solver: str
+    violation: float
+    penalized_loglik: float
+    n_modes: int
+    inference: str
+
+
+@dataclass(frozen=True)
+class Penalized(Estimator):
+    """Penalized maximum likelihood: the mode of the posterior under `prior`.
+
+    Maximises sum_i log-likelihood_i + log prior(beta). Normal is the L2 penalty (ridge), Laplace the L1 penalty (lasso,
+    exact zeros), ElasticNet both; ``Penalized(Flat())`` is maximum likelihood.
+
+    Parameters
+    ----------
+    prior : Prior or Priors, default Normal(2.5, autoscale=True)
+        The intercept is not penalized unless `Priors` says so.
+    inference : {None, "curvature", "sandwich", "bootstrap", "none"}
+        Where intervals come from. ``curvature``: (X'WX + L)^-1 with L minus the Hessian of the log prior; the default
+        for smooth priors. ``sandwich``: the sampling covariance, which ignores the bias of shrinkage; the default under
+        sampling weights. ``bootstrap``: rows drawn with replacement and fitted again. ``none``: the default where any
+        part of the prior is L1, and beyond 4000 columns.
+    solver : {"auto", "newton", "lbfgs", "newton-cg", "proximal-newton"}
+        One optimum, whatever the road. ``auto``: proximal Newton where the prior has an L1 part; else Newton up to 2000
+        columns, Newton-CG beyond.
+    resamples : int, default 1000
+        Of the bootstrap.
+    rng : int, Generator or None
+        Of the bootstrap.
+
+    Raises
+    ------
+    InputError
+        An option has a value that does not exist, or does not go with the prior.
+    """
+
+    prior: ResolvablePrior = DEFAULT_PRIOR
+    inference: Literal["curvature", "sandwich", "bootstrap", "none"] | None = None
+    solver: Literal["auto", "newton", "lbfgs", "newton-cg", "proximal-newton"] = "auto"
+    resamples: int = 1000
+    rng: int | np.random.Generator | None = None
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        if not isinstance(self.prior, ResolvablePrior):
+            remedy = "As in Penalized(Normal(1.0)), Penalized(Laplace(0.5)) or Penalized(Priors(...))."
+            raise InputError(explain("prior", "must be a prior", self.prior, remedy))
+        if self.inference is not None:
+            check_choice("inference", self.inference, INFERENCE)
+        check_choice("solver", self.solver, SOLVERS)
+        check_integer("resamples", self.resamples, 2)
+        seed_sequence(self.rng if not isinstance(self.rng, np.random.Generator) else None)
+
+    @property
+    def name(self) -> str:
+        """``"Penalized"``."""
+        return "Penalized"
+
+    def estimate(self, problem: Problem, progress: Progress = SILENT) -> Estimate:
+        """Maximise the penalized likelihood of `problem`."""
+        started = time.perf_counter()
+        prior = self.prior.resolve(problem)
+        if prior.flat.all():
+            return self._maximum_likelihood(problem, progress)
+        inference = choose_inference(self.inference, prior, problem)
+        check_existence(problem, prior)
+        scaled = scaled_problem(problem, prior)
+        self._check_solver(prior)
+        found = search(scaled, choose_solver(self.solver, scaled.objective))
+        fit = self._assemble(problem, prior, scaled, found, inference, started)
+        return self._bootstrapped(fit, progress, started) if inference == "bootstrap" else fit
+
+    def _check_solver(self, prior: ResolvedPrior) -> None:
+        if not prior.smooth and self.solver not in ("auto", "proximal-newton"):
+            rule = "must be 'auto' or 'proximal-newton' where the prior has an L1 part"
+            raise InputError(explain("solver", rule, self.solver))
+
+    def _assemble(
+        self,
+        problem: Problem,
+        prior: ResolvedPrior,
+        scaled: ScaledProblem,
+        found: Search,
+        inference: str,
+        started: float,
+    ) -> Estimate:
+        best, gamma = found.best, found.best.gamma
+        beta = _original(scaled, gamma, prior)
+        loglik = scaled.objective.likelihood.value(gamma) + problem.log_constant
+        df = effective_df(scaled.objective, gamma)
+        kind = "none" if inference == "bootstrap" else inference
+        findings = [*found.findings, *_kink_findings(prior, beta, problem), *_convergence_findings(best)]
+        for finding in findings:
+            if finding.code == "convergence":
+                warnings.warn(f"{finding.message} {finding.remedy}", ConvergenceWarning, stacklevel=5)
+        return Estimate(
+            problem=problem,
+            method=self,
+            coefficients=distribution(kind, problem, scaled, gamma, beta),
+            status=Status.CONVERGED if best.converged else Status.NOT_CONVERGED,
+            findings=tuple(findings),
+            stats=FitStats.of(loglik, problem.null_loglik, df, problem.nobs),
+            provenance=Provenance.of(f"{_ROADS[best.solver]}, {best.raw.nit} steps", started),
+            details=PenalizedDetails(
+                raw=best.raw,
+                prior=prior,
+                scaling=scaled.scaling,
+                solver=best.solver,
+                violation=best.violation,
+                penalized_loglik=loglik + prior.value(beta),
+                n_modes=found.n_modes,
+                inference=inference,
+            ),
+        )
+
+    def _bootstrapped(self, fit: Estimate, progress: Progress, started: float) -> Estimate:
+        seeds = seed_sequence(self.rng)
+        again = replace(self, inference="none")
+        draws, findings = resample(again, fit, self.resamples, seeds, progress)
+        engine = f"{fit.provenance.engine}; {self.resamples} bootstrap refits"
+        return replace(
+            fit,
+            coefficients=draws,
+            findings=fit.findings + findings,
+            provenance=Provenance.of(engine, started, seed=int(str(seeds.entropy))),
+        )
+
+    def _maximum_likelihood(self, problem: Problem, progress: Progress) -> Estimate:
+        """A flat prior on every column: the estimate, the intervals and the separation report of `MLE`."""
+        if self.inference == "bootstrap":
+            remedy = "Use inference='curvature', or MLE(covariance='HC3')."
+            raise InputError(
+                explain("inference", "must not be a bootstrap under a flat prior", "bootstrap", remedy)
+            )
+        fit = replace(MLE().estimate(problem, progress), method=self)
+        if self.inference != "none":
+            return fit
+        reason = "This fit was asked for with inference='none'. Fit again with inference='curvature'."
+        return replace(fit, coefficients=PointCoefficients(fit.coefficients.location, reason))
+
+    def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
+        """None: a shrunken estimate has no test of beta = 0. Under a flat prior, those of `MLE`."""
+        return MLE().summary_columns(estimate) if isinstance(estimate.details, MLEDetails) else {}
+
+    def raw(self, estimate: Estimate) -> Any:
+        """The `OptimizeResult` of `scipy.optimize.minimize`; under a flat prior, the raw result of `MLE`."""
+        if isinstance(estimate.details, PenalizedDetails):
+            return estimate.details.raw
+        return MLE().raw(estimate)
+
+    def surrogate(self) -> Penalized:
+        """Itself, without resampling inside resampling."""
+        return replace(self, inference="none") if self.inference == "bootstrap" else self
+
+    def describe(self) -> str:
+        """One phrase for headers."""
+        how = "" if self.inference is None else f", {self.inference} intervals"
+        if self.inference == "none":
+            how = ", no intervals"
+        return f"penalized likelihood, {self.prior.describe()} prior{how}"
+
+
+def _original(scaled: ScaledProblem, gamma: Array, prior: ResolvedPrior) -> Array:
+    """Coefficients in original units; those at a kink are put exactly there."""
+    beta = scaled.scaling.to_original(gamma)
+    inner = scaled.objective.prior
+    at_kink = (inner.l1 > 0) & (gamma == inner.loc)
+    return np.asarray(np.where(at_kink, prior.loc, beta))
+
+
+def _kink_findings(prior: ResolvedPrior, beta: Array, problem: Problem) -> list[Finding]:
+    kinked = prior.l1 > 0
+    if not kinked.any():
+        return []
+    still = np.flatnonzero(kinked & (beta == prior.loc))
+    where = "0" if not np.any(prior.loc[kinked]) else "the location of their prior"
+    return [
+        Finding(
+            "zeros",
+            "info",
+            f"{still.size} of {int(kinked.sum())} coefficients with an L1 penalty are exactly {where}.",
+            "",
+            tuple(problem.terms[j] for j in still),
+        )
+    ]
+
+
+def _convergence_findings(best: Optimum) -> list[Finding]:
+    if best.converged:
+        return []
+    return [
+        Finding(
+            "convergence",
+            "error",
+            f"The optimiser ({_ROADS[best.solver]}) stopped before it converged; the optimality conditions are broken "
+            f"by {best.violation:.2g}. {best.raw.message}",
+            "Try another solver, or look for columns of extreme size.",
+        )
+    ]

@@ -1,0 +1,148 @@
+"""What may be said of the uncertainty of a penalized estimate, and how many parameters it is worth.
+
+With H = X'WX at the optimum and L minus the Hessian of the log prior, the curvature covariance is (H + L)^-1: the
+Gaussian approximation of the posterior under the prior. The sandwich (H + L)^-1 H (H + L)^-1 is the sampling covariance
+of the shrunken estimate about its own mean (Gray 1992, JASA 87:942); it ignores the bias of shrinkage. The effective
+degrees of freedom are trace((H + L)^-1 H), over the coefficients that are not at a kink.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import expit
+
+from problogit.core.coefficients import (
+    CoefficientDistribution,
+    NormalCoefficients,
+    PointCoefficients,
+    as_dense,
+)
+from problogit.core.maximum import inverse_information
+from problogit.core.priors.resolved import ResolvedPrior
+from problogit.data.rows import Array
+from problogit.errors import InputError, explain
+from problogit.estimators.penalized_optimum import PenalizedLikelihood, is_positive_definite
+from problogit.estimators.penalized_problem import ScaledProblem
+from problogit.estimators.sandwich import sandwich
+from problogit.problem import Problem
+
+__all__ = ["choose_inference", "distribution", "effective_df"]
+
+_MATRIX_UP_TO = (
+    4000  # columns (or rows) for which a square matrix is formed and inverted without being asked for
+)
+_KINK = (
+    "An estimate with exact zeros (an L1 part in the prior) has no curvature to make a standard error or an interval "
+    "from. Use Penalized(..., inference='bootstrap') to resample it, or Bayes with the same prior."
+)
+
+
+def choose_inference(asked: str | None, prior: ResolvedPrior, problem: Problem) -> str:
+    """The kind of inference: as asked, or the default of this prior and these weights."""
+    if asked in ("curvature", "sandwich") and not prior.smooth:
+        remedy = "Use inference='bootstrap' or 'none', or Bayes with the same prior."
+        raise InputError(
+            explain("inference", "must not be a curvature where the prior has an L1 part", asked, remedy)
+        )
+    if asked == "curvature" and problem.weights_type == "sampling":
+        remedy = "Use inference='sandwich', the default for these weights."
+        raise InputError(
+            explain("inference", "must not take sampling weights for a sample size", asked, remedy)
+        )
+    if asked is not None:
+        return asked
+    if not prior.smooth or problem.n_terms > _MATRIX_UP_TO:
+        return "none"
+    return "sandwich" if problem.weights_type == "sampling" else "curvature"
+
+
+def distribution(
+    kind: str, problem: Problem, scaled: ScaledProblem, gamma: Array, beta: Array
+) -> CoefficientDistribution:
+    """The approximate distribution of the coefficients, original units.
+
+    Parameters
+    ----------
+    kind : {"curvature", "sandwich", "none"}
+    problem : Problem
+    scaled : ScaledProblem
+    gamma, beta : ndarray, shape (n_terms,)
+        The optimum in scaled and in original units.
+    """
+    if kind == "none":
+        return PointCoefficients(beta, _why_none(problem, scaled.objective.prior))
+    _, _, data = scaled.objective.likelihood.information(gamma)
+    total = data + scaled.objective.prior.hessian(gamma)
+    if not is_positive_definite(total):
+        return PointCoefficients(
+            beta,
+            "The penalized likelihood is not curved downwards in every direction at its optimum, so there is no "
+            "covariance. Use inference='bootstrap', or Bayes with the same prior.",
+        )
+    inverse = inverse_information(total)
+    if kind == "sandwich" and problem.weights_type == "sampling":
+        bread = scaled.scaling.covariance_to_original(inverse)
+        robust = sandwich(problem.row_likelihood, beta, bread, "HC0", frequency=False, nobs=problem.nobs)
+        return NormalCoefficients(beta, robust, ("sandwich",))
+    covariance = inverse @ data @ inverse if kind == "sandwich" else inverse
+    return NormalCoefficients(beta, scaled.scaling.covariance_to_original(covariance), (kind,))
+
+
+def _why_none(problem: Problem, prior: ResolvedPrior) -> str:
+    if not prior.smooth:
+        return _KINK
+    if problem.n_terms > _MATRIX_UP_TO:
+        gigabytes = 8 * problem.n_terms**2 / 1e9
+        return (
+            f"With {problem.n_terms} columns the covariance takes {gigabytes:.1f} GB, so it was not made. Ask for it "
+            "by inference='curvature', or for inference='bootstrap'."
+        )
+    return "This fit was asked for with inference='none'. Fit again with inference='curvature'."
+
+
+def effective_df(objective: PenalizedLikelihood, gamma: Array) -> float:
+    """trace((H + L)^-1 H) over the coefficients that are not at a kink of their prior.
+
+    For an L1 penalty alone this is the number of non-zero coefficients (Zou, Hastie and Tibshirani 2007). NaN where
+    both rows and columns are too many for a square matrix, or H + L is indefinite.
+    """
+    prior = objective.prior
+    active = np.flatnonzero((prior.l1 == 0) | (gamma != prior.loc))
+    if active.size == 0:
+        return 0.0
+    if active.size > _MATRIX_UP_TO:
+        return _df_by_rows(objective, gamma)
+    part = objective.restricted(active, gamma)
+    _, _, data = part.likelihood.information(gamma[active])
+    total = data + part.prior.hessian(gamma[active])
+    if is_positive_definite(total):
+        return float(np.einsum("ij,ji->", inverse_information(total), data))
+    return float(np.linalg.matrix_rank(data)) if not part.prior.hessian(gamma[active]).any() else float("nan")
+
+
+def _df_by_rows(objective: PenalizedLikelihood, gamma: Array) -> float:
+    """The same trace from an n x n matrix: with V = I + A A', A = W^1/2 Z L^-1/2 and U the flat columns of W^1/2 Z.
+
+    trace of the hat matrix = n - tr(V^-1) + tr((U'V^-1 U)^-1 U'V^-2 U).
+    """
+    prior, likelihood = objective.prior, objective.likelihood
+    n, bend = likelihood.n_rows, prior.curvature(gamma)
+    flat = np.flatnonzero(prior.flat)
+    if n > _MATRIX_UP_TO or not prior.smooth or not prior.separable or not np.all(bend[~prior.flat] > 0):
+        return float("nan")
+    eta = likelihood.eta(gamma)
+    root = np.sqrt(likelihood.weights * likelihood.trials * expit(eta) * expit(-eta))
+    Z = likelihood.local(slice(0, n))
+    shrunk = np.flatnonzero(~prior.flat)
+    half = Z[:, shrunk] * (1.0 / np.sqrt(bend[shrunk]))
+    gram = as_dense(sp.csr_array(half @ half.T) if sp.issparse(half) else half @ half.T) * np.outer(
+        root, root
+    )
+    gram[np.diag_indices(n)] += 1.0
+    factor = cho_factor(gram, lower=True)
+    inverse = cho_solve(factor, np.eye(n))
+    U = root[:, None] * as_dense(Z[:, flat])
+    VU = inverse @ U
+    return float(n - np.trace(inverse) + np.trace(np.linalg.solve(U.T @ VU, VU.T @ VU)))
