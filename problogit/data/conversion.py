@@ -198,7 +198,7 @@ def _from_arrow(name: str, values: Any, arrow: Any) -> Column:
     if kind.is_dictionary(array.type):
         return _sorted_labels(_arrow_codes(array), array.dictionary.to_pylist(), declared=True)
     if kind.is_boolean(array.type):
-        filled = array.fill_null(value=False).to_numpy(zero_copy_only=False)
+        filled = array.fill_null(fill_value=False).to_numpy(zero_copy_only=False)
         return Numbers(np.asarray(filled, dtype=bool), _some(gaps))
     if kind.is_integer(array.type):
         return _from_numeric(name, array.fill_null(0).to_numpy(zero_copy_only=False), _some(gaps))
