@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from problogit import plots
 from problogit._version import __version__
 from problogit.analysis.decisions import Costs
 from problogit.analysis.tests import anova
@@ -20,6 +21,7 @@ from problogit.estimators.mle import MLE
 from problogit.estimators.penalized import Penalized
 from problogit.fit import Fit, load
 from problogit.model import LogitModel, fit
+from problogit.report import report
 from problogit.results import Calibration, Comparison, compare
 
 __all__ = [
@@ -43,4 +45,6 @@ __all__ = [
     "compare",
     "fit",
     "load",
+    "plots",
+    "report",
 ]

@@ -21,7 +21,7 @@ from problogit.validation import check_probability
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ComparisonResult", "compare_estimates", "compare_frames", "label_estimates", "long_frame"]
+__all__ = ["ComparisonResult", "compare_estimates", "compare_frames", "estimates_frame", "label_estimates", "long_frame"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,11 +116,15 @@ def long_frame(
     fits: HasEstimate | Mapping[str, HasEstimate] | Sequence[HasEstimate], prob: float = 0.95
 ) -> pd.DataFrame:
     """The long tidy frame of one or many fits, which here need not share their rows."""
+    return estimates_frame(label_estimates(fits), prob)
+
+
+def estimates_frame(estimates: Mapping[str, Estimate], prob: float = 0.95) -> pd.DataFrame:
+    """The long tidy frame of labelled estimates."""
     import pandas as pd
 
     check_probability("prob", prob)
-    parts = [_long(label, estimate, prob) for label, estimate in label_estimates(fits).items()]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat([_long(label, one, prob) for label, one in estimates.items()], ignore_index=True)
 
 
 def compare_frames(estimates: Mapping[str, Estimate], prob: float = 0.95) -> ComparisonResult:
@@ -147,8 +151,7 @@ def compare_frames(estimates: Mapping[str, Estimate], prob: float = 0.95) -> Com
         if not isinstance(label, str) or not label:
             raise InputError(explain("fits", "must have labels that are non-empty strings", label))
     require_same_rows(estimates)
-    parts = [_long(label, estimate, prob) for label, estimate in estimates.items()]
-    return ComparisonResult(dict(estimates), pd.concat(parts, ignore_index=True), prob)
+    return ComparisonResult(dict(estimates), estimates_frame(estimates, prob), prob)
 
 
 def _long(label: str, estimate: Estimate, prob: float) -> pd.DataFrame:
@@ -191,11 +194,13 @@ def _spread(result: ComparisonResult, figures: tuple[str, str, str]) -> pd.DataF
 def _readable(result: ComparisonResult, wide: pd.DataFrame, figures: tuple[str, str, str]) -> pd.DataFrame:
     import pandas as pd
 
+    write = _ratio_cell if figures[0] == "odds_ratio" else _cell
     columns: dict[tuple[str, str], list[str]] = {}
-    for label in result.labels:
-        own = wide[label]
-        cells = [_cell(*row) for row in own[list(figures)].to_numpy(dtype=float)]
-        columns[label, _kind_of(result, label)] = cells
+    for label, estimate in result.estimates.items():
+        rows = wide[label][list(figures)].to_numpy(dtype=float)
+        columns[label, _kind_of(result, label)] = [
+            write(*row) if term in estimate.terms else "" for term, row in zip(wide.index, rows, strict=True)
+        ]
     shown = pd.DataFrame(columns, index=wide.index)
     shown.columns = pd.MultiIndex.from_tuples(list(columns), names=["fit", "interval"])
     shown.attrs["prob"] = result.prob
@@ -210,25 +215,31 @@ def _kind_of(result: ComparisonResult, label: str) -> str:
 
 
 def _cell(estimate: float, lower: float, upper: float) -> str:
-    """``0.52 [0.11, 0.94]`` to two digits of the interval's quarter width, which is about its standard error."""
-    if np.isnan([estimate, lower, upper]).all():
-        return ""
-    ends = [end for end in (lower, upper) if np.isfinite(end)]
-    size = (
-        (upper - lower) / 4
-        if len(ends) == 2
-        else max((abs(v) for v in (estimate, *ends) if np.isfinite(v)), default=1.0)
-    )
+    """``0.52 [0.11, 0.94]`` to two digits of a quarter of the interval, which is about its standard error."""
+    ends = [abs(value) for value in (estimate, lower, upper) if np.isfinite(value)]
+    size = (upper - lower) / 4 if np.isfinite([lower, upper]).all() else max(ends, default=0.0)
     digits = int(np.clip(1 - np.floor(np.log10(size)), 0, 8)) if size > 0 else 0
-    point = _figure(estimate, digits)
-    if np.isnan(lower) and np.isnan(upper):
-        return point
-    return f"{point} [{_figure(lower, digits)}, {_figure(upper, digits)}]"
+    return _bracketed(*(_fixed(value, digits) for value in (estimate, lower, upper)))
 
 
-def _figure(value: float, digits: int) -> str:
+def _ratio_cell(estimate: float, lower: float, upper: float) -> str:
+    """``1.68 [1.12, 2.56]``, three significant digits each: an odds ratio's interval spans magnitudes."""
+    return _bracketed(*(_significant(value) for value in (estimate, lower, upper)))
+
+
+def _bracketed(estimate: str, lower: str, upper: str) -> str:
+    if estimate == "nan":
+        return "undetermined"
+    return estimate if lower == upper == "nan" else f"{estimate} [{lower}, {upper}]"
+
+
+def _fixed(value: float, digits: int) -> str:
     if value == 0:
         return "0"
-    if np.isfinite(value) and abs(value) >= 1e6:
-        return f"{value:.3g}"
-    return f"{value:.{digits}f}"
+    return _significant(value) if abs(value) >= 1e6 else f"{value:.{digits}f}"
+
+
+def _significant(value: float) -> str:
+    if 1e3 <= abs(value) < 1e6:
+        return f"{value:,.0f}"
+    return "0" if value == 0 else f"{value:#.3g}".rstrip(".")

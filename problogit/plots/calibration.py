@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from problogit.analysis.calibration import CalibrationResult
 
-__all__ = ["calibration"]
+__all__ = ["calibration", "draw_calibration"]
 
 
 class HasResult(Protocol):
@@ -39,7 +39,11 @@ def calibration(calibration: HasResult, ax: Axes | None = None) -> Axes:
         Observed against predicted probability. The band is where the curve lies if every prediction is right; the
         bars below count the predictions.
     """
-    result = calibration.result
+    return draw_calibration(calibration.result, ax)
+
+
+def draw_calibration(result: CalibrationResult, ax: Axes | None = None) -> Axes:
+    """Draw the figures themselves."""
     axes = new_axes(ax, 5.0, 5.0)
     level = float(result.band["level"].iloc[0])
     axes.fill_between(
