@@ -72,7 +72,7 @@ def summary(estimate: Estimate, prob: float = 0.95, interval: str | None = None)
     """
     import pandas as pd
 
-    found = bounds(estimate, unit_rows(estimate), prob, interval)
+    found = bounds(estimate, None, prob, interval)
     table = pd.DataFrame(
         {
             "estimate": estimate.coefficients.location,
@@ -117,11 +117,12 @@ def odds_ratios(
 
     steps = _units(estimate, units)
     left_out = None if intercept else estimate.problem.intercept
-    columns = np.array([j for j in range(len(estimate.terms)) if j != left_out], dtype=np.int64)
-    rows = unit_rows(estimate, columns, steps)
+    rows = None if units is None else unit_rows(steps)
     found = bounds(estimate, rows, prob, interval, exponential)
     ratio = estimate.coefficients.marginals(rows).point(exponential, statistic="median")
-    table = pd.DataFrame({"odds_ratio": ratio, **_bound_columns(found)}, index=_terms(estimate)[columns])
+    table = pd.DataFrame({"odds_ratio": ratio, **_bound_columns(found)}, index=_terms(estimate))
+    if left_out is not None:
+        table = table.drop(index=estimate.terms[left_out])
     table.attrs.update(_attributes(estimate, prob) | {"units": dict(units or {})})
     return table
 

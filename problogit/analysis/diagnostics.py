@@ -84,10 +84,8 @@ def separation_of(problem: Problem) -> Separation | None:
     Raises
     ------
     EstimationError
-        It could not be decided: the response is constant, the design too large, or a linear program failed.
+        It could not be decided: the design is too large to look in passing, or a linear program failed.
     """
-    if problem.constant_response is not None:
-        raise EstimationError("The response is constant, so every direction of the intercept separates.")
     work = problem.likelihood.n_rows * float(problem.n_terms) ** 2
     if work > _WORK:
         raise EstimationError(
@@ -115,7 +113,9 @@ def _about_likelihood(estimate: Estimate) -> list[Finding]:
             )
         ]
     try:
-        separation = separation_of(problem)
+        # Maximum likelihood has looked already, whatever it cost.
+        looked = not estimate.method.refusal("wald", problem)
+        separation = problem.maximum.separation if looked else separation_of(problem)
     except EstimationError as error:
         message = f"Separation was not looked for. {error}"
         return [

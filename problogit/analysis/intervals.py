@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from problogit.analysis.profile import PROFILE, profile_interval
-from problogit.core.coefficients import as_dense, check_kind
+from problogit.core.coefficients import Marginals, as_dense, check_kind
 from problogit.data.rows import Array, Matrix
 from problogit.errors import InputError
 from problogit.estimate import Estimate
@@ -49,21 +50,19 @@ def _same(values: Array) -> Array:
     return values
 
 
-def unit_rows(estimate: Estimate, columns: NDArray[Any] | None = None, units: Array | None = None) -> Array:
-    """Rows that pick coefficients, each times its unit; shape (k, n_terms)."""
-    rows = np.eye(len(estimate.terms))
-    if units is not None:
-        rows = rows * units[:, None]
-    return rows if columns is None else rows[columns]
+def unit_rows(units: Array) -> Matrix:
+    """One row for each coefficient, times its unit; sparse, because there may be very many."""
+    return sp.csr_array(sp.diags_array(units))
 
 
 def bounds(
     estimate: Estimate,
-    L: Matrix,
+    L: Matrix | None,
     prob: float,
     interval: str | None = None,
     transform: Transform = _same,
     *,
+    marginals: Marginals | None = None,
     open_ends: bool = True,
 ) -> Bounds:
     """Intervals of an increasing transform of L beta.
@@ -71,13 +70,16 @@ def bounds(
     Parameters
     ----------
     estimate : Estimate
-    L : ndarray or csr_array, shape (k, n_terms)
+    L : ndarray or csr_array of shape (k, n_terms), or None
+        The coefficients themselves without it.
     prob : float
         Probability of the interval.
     interval : str, optional
         ``wald``, ``profile``, ``eti``, ``hdi`` or a full name; the default of the fit without it.
     transform : callable
         Applied to arrays whose last axis runs over the rows of L.
+    marginals : Marginals, optional
+        ``estimate.coefficients.marginals(L)``, where the caller has it already.
     open_ends : bool
         Where the default is asked for, give combinations that are infinite their one-sided profile interval; it
         costs a few constrained fits each.
@@ -93,9 +95,9 @@ def bounds(
     if interval in (PROFILE, "profile"):
         if refusal:
             raise InputError(refusal)
-        return _profiled(estimate, as_dense(L), prob, transform)
+        return _profiled(estimate, _rows(estimate, L), prob, transform)
     kind = check_kind(interval, offered)
-    marginals = estimate.coefficients.marginals(L)
+    marginals = estimate.coefficients.marginals(L) if marginals is None else marginals
     location = marginals.location
     inner = marginals.interval(prob, kind, transform)
     kinds = np.full(location.shape, inner.kind, dtype=object)
@@ -103,8 +105,12 @@ def bounds(
     found = Bounds(np.array(inner.lower), np.array(inner.upper), kinds)
     infinite = np.flatnonzero(np.isinf(location))
     if interval is None and open_ends and infinite.size and not refusal and estimate.problem.data is not None:
-        _open(estimate, as_dense(L), infinite, prob, transform, found)
+        _open(estimate, _rows(estimate, L), infinite, prob, transform, found)
     return found
+
+
+def _rows(estimate: Estimate, L: Matrix | None) -> Array:
+    return np.eye(len(estimate.terms)) if L is None else as_dense(L)
 
 
 def _profiled(estimate: Estimate, L: Array, prob: float, transform: Transform) -> Bounds:

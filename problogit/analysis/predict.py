@@ -7,6 +7,7 @@ blocks: draws x rows is never held at once.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,11 @@ from scipy.special import expit
 from problogit.analysis.decisions import Costs
 from problogit.analysis.frames import Output, check_output, labelled
 from problogit.analysis.intervals import bounds
-from problogit.core.coefficients import DrawnCoefficients, check_kind
+from problogit.core.coefficients import DrawnCoefficients, as_dense, check_kind
+from problogit.core.infinite import AliasedCoefficients
 from problogit.data.rows import Array, Matrix, Unseen
-from problogit.errors import NotAvailableError
+from problogit.data.table import show_rows
+from problogit.errors import AliasingWarning, NotAvailableError, SeparationWarning
 from problogit.estimate import Estimate
 from problogit.validation import check_choice, check_probability
 
@@ -140,8 +143,9 @@ def predict(
     point, lower, upper, kinds = np.empty(n), np.empty(n), np.empty(n), np.empty(n, dtype=object)
     for block in row_blocks(estimate, n):
         X, transform = coded.X[block], shifted_expit(coded.offset[block])
-        point[block] = estimate.coefficients.marginals(X).point(transform)
-        found = bounds(estimate, X, prob, interval, transform, open_ends=False)
+        marginals = estimate.coefficients.marginals(X)
+        point[block] = marginals.point(transform)
+        found = bounds(estimate, X, prob, interval, transform, marginals=marginals, open_ends=False)
         lower[block], upper[block], kinds[block] = found.lower, found.upper, found.kinds
     every_kind = np.full(coded.n_table, "none", dtype=object)
     every_kind[coded.position] = kinds
@@ -151,7 +155,8 @@ def predict(
         "upper": coded.spread(upper),
         "interval": every_kind,
     }
-    attrs = {"prob": prob, "event": estimate.problem.response.describe(), "notes": coded.notes}
+    notes = coded.notes + _say_gaps(estimate, coded, point)
+    attrs = {"prob": prob, "event": estimate.problem.response.describe(), "notes": notes}
     return labelled(columns, coded.index, kind, attrs)
 
 
@@ -161,10 +166,38 @@ def _check_interval(estimate: Estimate, interval: str | None) -> None:
         check_kind(interval, estimate.coefficients.kinds)
 
 
+def _say_gaps(estimate: Estimate, coded: Coded, p: Array) -> tuple[str, ...]:
+    """Warn of complete rows without a probability, and say why."""
+    gaps = np.flatnonzero(np.isnan(p))
+    notes: list[str] = []
+    coefficients = estimate.coefficients
+    if gaps.size and isinstance(coefficients, AliasedCoefficients):
+        outside = coefficients.aliases.outside(as_dense(coded.X[gaps]))
+        if outside.any():
+            where = show_rows(coded.index, coded.position[gaps[outside]])
+            equations = "; ".join(coefficients.aliases.describe(estimate.terms))
+            notes.append(
+                f"No prediction for {where}: training could not tell columns apart ({equations}), and these rows "
+                "break that relation."
+            )
+            warnings.warn(notes[-1], AliasingWarning, stacklevel=4)
+        gaps = gaps[~outside]
+    if gaps.size:
+        where = show_rows(coded.index, coded.position[gaps])
+        notes.append(
+            f"No prediction for {where}: the data are separated, and the infinite coefficients pull these rows both "
+            "ways. A proper prior gives a probability."
+        )
+        warnings.warn(notes[-1], SeparationWarning, stacklevel=4)
+    return tuple(notes)
+
+
 def predict_proba(estimate: Estimate, data: Any = None, unseen: Unseen = "error") -> Array:
     """P(event) of every row of `data` (the training table without), shape (n_rows,); NaN where there is none."""
     coded = coded_rows(estimate, data, unseen)
-    return coded.spread(probabilities(estimate, coded.X, coded.offset))
+    p = probabilities(estimate, coded.X, coded.offset)
+    _say_gaps(estimate, coded, p)
+    return coded.spread(p)
 
 
 def classify(estimate: Estimate, data: Any = None, threshold: float | Costs = 0.5) -> NDArray[Any]:

@@ -127,13 +127,17 @@ def test_the_hdi_of_an_odds_ratio_comes_from_the_draws_of_the_odds_ratio(bayes):
     lower, upper = highest_density(ratios, 0.9)
     assert table.loc["x", "interval"] == "credible-hdi"
     np.testing.assert_allclose([table.loc["x", "lower"], table.loc["x", "upper"]], [lower, upper], rtol=1e-12)
-    ends = np.exp(coefficients.summary(bayes, prob=0.9, interval="hdi").loc["x", ["lower", "upper"]].astype(float))
+    ends = np.exp(
+        coefficients.summary(bayes, prob=0.9, interval="hdi").loc["x", ["lower", "upper"]].astype(float)
+    )
     assert not np.allclose(ends, [lower, upper], rtol=1e-3)
 
 
 def test_the_odds_ratio_of_a_posterior_is_the_median(bayes):
     ratios = np.exp(coefficients.draws(bayes))
-    np.testing.assert_allclose(coefficients.odds_ratios(bayes)["odds_ratio"], np.median(ratios, axis=0)[1:], rtol=1e-12)
+    np.testing.assert_allclose(
+        coefficients.odds_ratios(bayes)["odds_ratio"], np.median(ratios, axis=0)[1:], rtol=1e-12
+    )
 
 
 def test_an_odds_ratio_too_large_for_a_float_is_inf_without_a_warning(mle):

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from problogit.analysis import predict as predictions
 from problogit.analysis.decisions import Costs
-from problogit.errors import InputError, NotAvailableError, SeparationWarning
+from problogit.errors import AliasingWarning, InputError, NotAvailableError, SeparationWarning
 from problogit.estimators.mle import MLE
 
 BETA = [0.2, 0.8, 0.4, -0.1]
@@ -156,6 +156,32 @@ def test_separated_rows_are_certain_and_their_profile_interval_is_one_sided():
     )
 
 
+def test_a_new_row_that_breaks_an_alias_relation_has_no_prediction_and_it_is_said(new):
+    frame, y = simulated()
+    frame["sum"] = frame["x"] + frame["d"]
+    with pytest.warns(AliasingWarning):
+        estimate = MLE().estimate(problem_of(frame, y))
+    rows = new.assign(sum=[1.5, 0.0, 2.0])
+    with pytest.warns(
+        AliasingWarning, match=r"row b: training could not tell columns apart \(sum = x \+ d\)"
+    ):
+        table = predictions.predict(estimate, rows)
+    assert np.isfinite(table.loc["a", ["probability", "lower"]].to_numpy(float)).all()
+    assert np.isnan(table.loc["b", "probability"])
+    assert "sum = x + d" in table.attrs["notes"][0]
+
+
+def test_a_new_row_that_is_pulled_both_ways_has_no_prediction_and_it_is_said():
+    frame, y = rare_level()
+    frame["none"] = np.r_[0, 0, 1, 1, np.zeros(196)]
+    y[2:4] = 0
+    with pytest.warns(SeparationWarning):
+        estimate = MLE().estimate(problem_of(frame, y))
+    both = pd.DataFrame({"x": [0.0, 0.0], "rare": [1.0, 1.0], "none": [1.0, 0.0]})
+    with pytest.warns(SeparationWarning, match=r"row 0: the data are separated"):
+        assert np.isnan(predictions.predict_proba(estimate, both)[0])
+
+
 def test_unseen_must_be_a_known_word(mle, new):
     with pytest.raises(InputError, match="unseen must be one of"):
         predictions.predict(mle, new, unseen="ignore")
@@ -180,7 +206,9 @@ def test_costs_set_the_threshold(mle):
         Costs(0, 1)
 
 
-@pytest.mark.parametrize(("labels", "kind"), [((False, True), "b"), ((0, 1), "i"), (("a", "b"), "U"), (("a", 1), "O")])
+@pytest.mark.parametrize(
+    ("labels", "kind"), [((False, True), "b"), ((0, 1), "i"), (("a", "b"), "U"), (("a", 1), "O")]
+)
 def test_labels_keep_their_type(labels, kind):
     estimate = MLE().estimate(problem_of(*simulated(), labels=labels))
     called = predictions.classify(estimate)

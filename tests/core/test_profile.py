@@ -22,7 +22,9 @@ def likelihood_of(X, y, trials=None, offset=None):
     n = len(y)
     trials = np.ones(n) if trials is None else trials
     offset = np.zeros(n) if offset is None else offset
-    return BinomialLikelihood(np.ascontiguousarray(X, float), np.asarray(y, float), trials, np.ones(n), offset)
+    return BinomialLikelihood(
+        np.ascontiguousarray(X, float), np.asarray(y, float), trials, np.ones(n), offset
+    )
 
 
 def bounds_of(likelihood, L, drop=DROP):
@@ -49,7 +51,9 @@ def restricted(likelihood, c, t):
         value, gradient = likelihood.gradient(full(u))
         return -value, -(gradient[rest] - gradient[k] * c[rest] / c[k])
 
-    found = minimize(negative, np.zeros(rest.size), jac=True, method="BFGS", options={"gtol": 1e-10, "maxiter": 5000})
+    found = minimize(
+        negative, np.zeros(rest.size), jac=True, method="BFGS", options={"gtol": 1e-10, "maxiter": 5000}
+    )
     return -found.fun
 
 
@@ -194,7 +198,7 @@ def test_an_offset_of_fifty_moves_only_the_intercept():
     X, y = rare()
     plain, _ = bounds_of(likelihood_of(X, y), np.eye(4))
     moved, _ = bounds_of(likelihood_of(X, y, offset=np.full(200, 50.0)), np.eye(4))
-    np.testing.assert_allclose(moved.lower + [50, 0, 0, 0], plain.lower, rtol=1e-9)
+    np.testing.assert_allclose(moved.lower + np.array([50, 0, 0, 0]), plain.lower, rtol=1e-9)
 
 
 def test_repeated_columns_leave_the_combinations_that_are_estimable():
