@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from problogit.data.files import open_files
-from problogit.data.table import Source
+from problogit.data.table import Source, show_rows
 from problogit.errors import DataError, explain
 
-__all__ = ["is_frame", "open_source"]
+__all__ = ["Source", "is_frame", "open_source", "show_rows"]
 
 _ACCEPTED = (
     "a pandas or polars DataFrame, a pyarrow Table, a dict of arrays, or a path to CSV or Parquet "

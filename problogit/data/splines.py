@@ -63,7 +63,8 @@ def natural_spline(
     constraints = spline.derivative(2)(np.array([low, high]))[:, first:]
     basis = _values(spline, x, low, high)[:, first:]
     rotation = np.linalg.qr(constraints.T, mode="complete")[0]
-    return np.asarray(basis @ rotation[:, 2:], dtype=np.float64)
+    # einsum, not a BLAS product, whose last bit would depend on how many rows are evaluated together
+    return np.einsum("ij,jk->ik", basis, rotation[:, 2:])
 
 
 def _learn(
