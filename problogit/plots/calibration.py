@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from problogit.plots.axes import COLOURS, GREY, new_axes
+from problogit.tables.numbers import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +54,7 @@ def draw_calibration(result: CalibrationResult, ax: Axes | None = None) -> Axes:
         color=GREY,
         alpha=0.25,
         linewidth=0,
-        label=f"{level:.4g} consistency band",
+        label=f"{percent(level)} consistency band",
     )
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
     x = np.ravel(result.curve[["x_min", "x_max"]].to_numpy(dtype=float))

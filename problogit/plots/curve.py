@@ -9,6 +9,7 @@ import numpy as np
 
 from problogit.analysis import curves
 from problogit.plots.axes import COLOURS, GREY, new_axes
+from problogit.tables.numbers import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +77,7 @@ def draw_curve(found: curves.ProbabilityCurve, ax: Axes | None = None, straight_
 
 def _kind(found: curves.ProbabilityCurve) -> str:
     kinds = [kind for kind in dict.fromkeys(found.curve["interval"]) if kind != "none"]
-    return f" with {found.prob:.4g} band ({', '.join(kinds)})" if kinds else ""
+    return f" with {percent(found.prob)} band ({', '.join(kinds)})" if kinds else ""
 
 
 def _draw_line(axes: Axes, found: curves.ProbabilityCurve) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from problogit.analysis.compare import long_frame
 from problogit.plots.axes import COLOURS, GREY, MARKERS, new_axes
+from problogit.tables.numbers import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,8 +76,8 @@ def forest_frame(frame: pd.DataFrame, ax: Axes | None = None, odds_ratios: bool 
         _log_axis(axes, low, high)
     axes.set_xlim(low, high)
     level = float(frame["level"].iloc[0]) if len(frame) else 0.95
-    axes.set_xlabel(f"{'Odds ratio' if odds_ratios else 'Log-odds'} with {level:.4g} interval")
-    axes.legend(loc="best", frameon=False, fontsize="small")
+    axes.set_xlabel(f"{'Odds ratio' if odds_ratios else 'Log-odds'} with {percent(level)} interval")
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 
@@ -116,10 +117,11 @@ def _draw_fit(
         axes.plot(np.full(left.sum(), low), y[left], "<", color=colour, markersize=6, clip_on=False)
     seen = np.isfinite(point)
     hollow = seen & ~bounded
-    axes.plot(point[seen & bounded], y[seen & bounded], marker, color=colour, markersize=5, label=label)
+    full = seen & bounded
+    if full.any() or not hollow.any():
+        axes.plot(point[full], y[full], marker, color=colour, markersize=5, label=label)
     if hollow.any():
-        # Under its own label only where nothing else of this fit carries one.
-        own = label if not (seen & bounded).any() else None
+        own = None if full.any() else label  # one entry a fit in the legend
         axes.plot(point[hollow], y[hollow], marker, color=colour, markerfacecolor="none", markersize=5, label=own)
 
 

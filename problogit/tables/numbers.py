@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["count", "decimals_for", "fixed", "interval_text", "p_value", "significant"]
+__all__ = ["count", "decimals_for", "fixed", "interval_text", "p_value", "percent", "significant"]
 
 MISSING = "—"
 
@@ -50,6 +50,11 @@ def p_value(value: float) -> str:
     if math.isnan(value):
         return MISSING
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def percent(level: float) -> str:
+    """``95%``, ``99.9%``: the level of an interval."""
+    return f"{100 * level:.6g}%"
 
 
 def count(value: float) -> str:

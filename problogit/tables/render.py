@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from problogit.tables.grid import Grid
-from problogit.tables.numbers import decimals_for, fixed, interval_text, significant
+from problogit.tables.numbers import decimals_for, fixed, interval_text, percent, significant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ def comparison_grid(long: pd.DataFrame, odds_ratios: bool = False) -> Grid:
     )
     level = float(long["level"].iloc[0])
     what = "Odds ratios" if odds_ratios else "Log-odds"
-    return Grid(("", *labels), rows, f"{what} with {level:.4g} intervals; their kind stands under each label.")
+    return Grid(("", *labels), rows, f"{what} with {percent(level)} intervals; their kind stands under each label.")
 
 
 def _cell(line: dict[str, object], odds_ratios: bool) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from problogit.analysis.coefficients import odds_ratios, summary
 from problogit.analysis.diagnostics import diagnostics
 from problogit.tables.grid import Grid
-from problogit.tables.numbers import count, decimals_for, fixed, interval_text, p_value, significant
+from problogit.tables.numbers import count, decimals_for, fixed, interval_text, p_value, percent, significant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def coefficient_grid(estimate: Estimate, prob: float = 0.95) -> Grid:
     table = summary(estimate, prob)
     ratios = odds_ratios(estimate, prob, intercept=True)
     own = [column for column in table.columns[5:] if column not in ("interval",)]
-    bounds = f"{prob:.0%} interval" if math.isclose(prob * 100, round(prob * 100)) else f"{prob:.1%} interval"
+    bounds = f"{percent(prob)} interval"
     kinds = list(dict.fromkeys(table["interval"]))
     mixed = len(kinds) > 1
     header = ("", "estimate", "std error", bounds, *[_heading(c) for c in own], "odds ratio", bounds)
