@@ -128,9 +128,11 @@ class Fit:
         """The response's own label for every row: the event where its probability reaches `threshold`."""
         return predict.classify(self.estimate, data, threshold)
 
-    def expected_total(self, data: Any = None, value: Any = 1.0, prob: float = 0.95) -> totals.ExpectedTotal:
+    def expected_total(
+        self, data: Any = None, value: Any = 1.0, prob: float = 0.95, trials: Any = None
+    ) -> totals.ExpectedTotal:
         """Expected sum of `value` over the events among the rows, with an interval."""
-        return totals.expected_total(self.estimate, data, value, prob)
+        return totals.expected_total(self.estimate, data, value, prob, trials)
 
     # -- how good is it ----------------------------------------------------------------------------------------
 

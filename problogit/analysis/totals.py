@@ -125,7 +125,7 @@ def expected_total(
         What an event is worth: a number, a column of `data`, or one number for each row of the table.
     prob : float
     trials : float, str or array, optional
-        Trials of each new row; 1 without it.
+        Trials of each new row; 1 without it where the response is not a count.
 
     Returns
     -------
@@ -242,7 +242,11 @@ def _blocks(estimate: Estimate, rows: _Weighted) -> Iterator[_Weighted]:
 
 
 def _trials(estimate: Estimate, data: Any, trials: Any, coded: Coded) -> Array:
+    response = estimate.problem.response
     if data is not None:
+        if trials is None and response.counts:
+            rule = f"must be given for new rows, because {response.name} counts events in trials"
+            raise InputError(explain("trials", rule, trials, "Name a column, or write trials=1."))
         counts = _per_row("trials", 1.0 if trials is None else trials, data, coded)
         if (counts < 0).any():
             raise InputError(explain("trials", "must not be negative", float(np.min(counts))))

@@ -76,6 +76,8 @@ def test_trials_and_frequency_weights_count():
     assert total.bernoulli_sd == pytest.approx(np.sqrt((w * m) @ (p * (1 - p))), rel=1e-9)
     new = expected_total(estimate, frame.assign(m=m), trials="m")
     assert new.mean == pytest.approx(m @ p, rel=1e-9)
+    with pytest.raises(InputError, match="y counts events in trials"):
+        expected_total(estimate, frame)
 
 
 def test_posterior_interval_matches_simulated_totals():
