@@ -19,7 +19,7 @@ from problogit.core.rank import find_aliases
 from problogit.core.scaling import ColumnStats
 from problogit.data.rows import Array, Matrix, Rows
 from problogit.errors import InputError, NotAvailableError, explain
-from problogit.estimate import Estimate
+from problogit.estimate import Estimate, HasEstimate
 from problogit.problem import Problem
 from problogit.validation import check_choice, nearest
 
@@ -248,12 +248,14 @@ def _some_columns(stats: ColumnStats, kept: Columns) -> ColumnStats:
 # -- nested fits ---------------------------------------------------------------------------------------------------
 
 
-def anova(small: Estimate, big: Estimate, kind: Literal["lr"] = "lr") -> TestResult:
+def anova(
+    small: Estimate | HasEstimate, big: Estimate | HasEstimate, kind: Literal["lr"] = "lr"
+) -> TestResult:
     """Likelihood-ratio test of a fit within another.
 
     Parameters
     ----------
-    small, big : Estimate
+    small, big : Fit or Estimate
         Maximum-likelihood fits of the same rows and the same event; every column of `small` is a linear combination
         of columns of `big`.
     kind : str
@@ -267,10 +269,15 @@ def anova(small: Estimate, big: Estimate, kind: Literal["lr"] = "lr") -> TestRes
         One of them is not a maximum-likelihood fit, or has sampling weights.
     """
     check_choice("kind", kind, ("lr",))
-    for estimate in (small, big):
+    a, b = (fit if isinstance(fit, Estimate) else fit.estimate for fit in (small, big))
+    for estimate in (a, b):
         refusal = estimate.method.refusal("lr", estimate.problem)
         if refusal:
             raise NotAvailableError(refusal)
+    return _compared(a, b, kind)
+
+
+def _compared(small: Estimate, big: Estimate, kind: str) -> TestResult:
     _check_same_data(small.problem, big.problem)
     df = big.problem.maximum.aliases.rank - small.problem.maximum.aliases.rank
     if df <= 0:

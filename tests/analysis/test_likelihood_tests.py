@@ -204,6 +204,15 @@ def test_nested_by_column_space_not_by_name():
         term_tests.anova(other, big)
 
 
+def test_anova_of_two_fits_with_a_formula_against_r_drop_one():
+    case = CASES["spector"]
+    data = table(case)
+    small, big = plg.fit("GRADE ~ GPA + TUCE", data), plg.fit(case["formula"], data)
+    found = plg.anova(small, big)
+    assert found.statistic == pytest.approx(case["lr_statistic"][3], rel=1e-8)
+    assert "GRADE ~ GPA + TUCE within GRADE ~ GPA + TUCE + PSI" in str(found)
+
+
 def test_anova_refuses_the_wrong_order_and_the_same_columns():
     small, big = fits(("x",), ("x", "d"))
     with pytest.raises(InputError, match="Give the smaller fit first"):
