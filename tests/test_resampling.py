@@ -196,7 +196,7 @@ def test_separated_refits_predict_certainties_and_are_counted():
 
 
 def test_priors_keep_the_scale_of_the_full_data():
-    problem, X, y = make(60)
+    problem, X, _ = make(60)
     method = plg.Penalized(plg.Normal(1.0, autoscale=True))
     done = out_of_fold(method, problem, deal_folds(problem, 6))
     fixed = plg.Penalized(

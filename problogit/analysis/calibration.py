@@ -21,6 +21,7 @@ from problogit.analysis.scores import (
     measures,
     require_predictions,
 )
+from problogit.analysis.verdict import calibration_notes, verdict
 from problogit.estimate import Estimate
 from problogit.progress import SILENT, Progress
 from problogit.validation import check_probability
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["CalibrationResult", "calibration", "calibration_of"]
-
-_FIRM = 100  # events and non-events that an assessment of calibration needs at least (Collins et al. 2016)
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,8 +244,8 @@ def calibration_of(
         curve=_curve_frame(curve),
         band=_band_frame(null),
         predictions=judged.frame(),
-        verdict=_verdict(usable, found, expected, curve.brier.mcb, null.mcb_95, method),
-        notes=_notes(judged, found),
+        verdict=verdict(judged, found, expected, curve.brier.mcb, null.mcb_95, method),
+        notes=calibration_notes(judged, found),
         prob=prob,
     )
 
@@ -265,72 +264,3 @@ def _band_frame(null: NullReference) -> pd.DataFrame:
         for i, level in enumerate(null.levels)
     ]
     return pd.concat(parts, ignore_index=True)
-
-
-def _notes(judged: Judged, found: tuple[Measure, ...]) -> tuple[str, ...]:
-    usable = judged.usable
-    notes = [*judged.notes]
-    exact = round(float(usable.units[np.isinf(usable.log_odds)].sum()))
-    if exact:
-        notes.append(
-            f"{exact} of {usable.n} predictions are exactly 0 or 1: slope and intercept leave them out, the scores "
-            "do not."
-        )
-    notes += [f"{measure.name}: {measure.note}" for measure in found if measure.note]
-    if judged.kind in ("folds", "psis-loo"):
-        notes.append(
-            "Slope and AUC of predictions that are pooled over left-out rows are biased low; Brier and log score are "
-            "nearly unbiased. Standard errors treat the predictions as given."
-        )
-        notes.append(
-            "The simulated reference (band, MCB under right predictions) holds the predictions fixed."
-        )
-    if usable.n_trials != usable.n:
-        notes.append("Scores are means per trial; rows of trials count as independent units.")
-    return tuple(notes)
-
-
-def _verdict(
-    usable: Judged, found: tuple[Measure, ...], expected: float, mcb: float, mcb_95: float, method: str
-) -> str:
-    """One sentence: what was seen, how much of it chance explains, how many events stand behind it."""
-    by_name = {measure.name: measure for measure in found}
-    events, others = usable.n_events, usable.n_trials - usable.n_events
-    behind = f"{events} events and {others} non-events"
-    if usable.kind == "apparent":
-        why = (
-            "for maximum likelihood intercept 0 and slope 1 hold by construction"
-            if method == "MLE"
-            else "the fit is judged on its own rows"
-        )
-        return f"Apparent calibration is no evidence ({why}; {behind}): judge it out of sample."
-    observed = float(usable.weights @ usable.successes)
-    parts = [
-        f"Judged by {usable.how} on {behind}: {observed:.4g} events observed where {expected:.4g} were expected",
-        _slope_phrase(by_name["slope"], usable.kind),
-        _mcb_phrase(mcb, mcb_95),
-    ]
-    if min(events, others) < _FIRM:
-        parts.append(f"with fewer than {_FIRM} of either outcome none of this is firm")
-    return "; ".join(parts) + "."
-
-
-def _slope_phrase(slope: Measure, kind: str) -> str:
-    if not np.isfinite(slope.value):
-        return "the calibration slope has no finite estimate"
-    text = f"slope {slope.value:.2f} [{slope.lower:.2f}, {slope.upper:.2f}]"
-    if slope.upper < 1:
-        text += ", so predictions are too extreme"
-    elif slope.lower > 1:
-        text += ", so predictions are not extreme enough"
-    else:
-        text += ", compatible with 1"
-    return text if kind == "external" else f"{text} (pooled over left-out rows, which biases it low)"
-
-
-def _mcb_phrase(mcb: float, mcb_95: float) -> str:
-    if mcb <= mcb_95:
-        return (
-            f"miscalibration MCB {mcb:.2g} is within what right probabilities give (95% point {mcb_95:.2g})"
-        )
-    return f"miscalibration MCB {mcb:.2g} exceeds what right probabilities give (95% point {mcb_95:.2g})"

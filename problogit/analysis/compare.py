@@ -21,7 +21,14 @@ from problogit.validation import check_probability
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ComparisonResult", "compare_estimates", "compare_frames", "estimates_frame", "label_estimates", "long_frame"]
+__all__ = [
+    "ComparisonResult",
+    "compare_estimates",
+    "compare_frames",
+    "estimates_frame",
+    "label_estimates",
+    "long_frame",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +149,6 @@ def compare_frames(estimates: Mapping[str, Estimate], prob: float = 0.95) -> Com
     InputError
         Fewer than two fits, or fits of different rows, responses or events: the message names what differs.
     """
-    import pandas as pd
-
     check_probability("prob", prob)
     if len(estimates) < 2:
         raise InputError(explain("fits", "must hold at least two fits to compare", len(estimates)))

@@ -180,9 +180,8 @@ def pool(log_odds: Array, events: Array, total: Array) -> Pooled:
     """Sort by prediction and add up the rows that share one."""
     order = np.argsort(log_odds, kind="stable")
     ordered = log_odds[order]
-    with np.errstate(invalid="ignore"):
-        near = np.diff(ordered) <= _TIE * np.maximum(1.0, np.abs(ordered[1:]))
-    fresh = ~(near | (ordered[1:] == ordered[:-1]))
+    bounded = np.clip(ordered, -1e300, 1e300)  # so that infinities have differences
+    fresh = np.diff(bounded) > _TIE * np.clip(np.abs(bounded[1:]), 1.0, 1e9)
     starts = np.flatnonzero(np.append([True], fresh))
     weight = np.add.reduceat(total[order], starts)
     p = np.clip(np.add.reduceat(total[order] * expit(ordered), starts) / weight, 0.0, 1.0)

@@ -170,7 +170,7 @@ def judge(
     if resample == "apparent":
         return judge_apparent(estimate)
     if resample == "loo" or (resample == "auto" and is_posterior(estimate)):
-        return judge_loo(estimate)
+        return judge_loo(estimate, progress)
     dealt = deal_folds(estimate.problem, folds, rng)
     return judge_folds(estimate, dealt, progress)
 
@@ -214,9 +214,9 @@ def judge_apparent(estimate: Estimate) -> Judged:
     )
 
 
-def judge_loo(estimate: Estimate) -> Judged:
+def judge_loo(estimate: Estimate, progress: Progress = SILENT) -> Judged:
     """Leave-one-out predictions of a posterior."""
-    result = loo(estimate)
+    result = loo(estimate, progress)
     judged = _from_rows(
         estimate.problem.rows,
         result.log_odds,

@@ -19,6 +19,7 @@ from problogit.core.likelihood import BinomialLikelihood, log_binomial_constant
 from problogit.data.rows import Array
 from problogit.errors import NotAvailableError
 from problogit.estimate import Estimate
+from problogit.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["LooResult", "is_posterior", "loo"]
 
 _BLOCK_VALUES = 2_000_000  # draws x rows held at a time: 16 MB an array
+_SAME = 1e-8  # a log density that moves less over the draws has no tail to smooth
+_LEAST_DRAWS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +105,15 @@ def posterior_draws(estimate: Estimate) -> DrawnCoefficients:
             f"Leave-one-out by importance sampling needs posterior draws, and {estimate.method.name} has none. "
             'Ask for resample="folds", which refits.'
         )
+    if coefficients.flat.shape[0] < _LEAST_DRAWS:
+        raise NotAvailableError(
+            f"Leave-one-out by importance sampling needs at least {_LEAST_DRAWS} draws; this posterior has "
+            f"{coefficients.flat.shape[0]}. Sample more: Bayes(draws=1000)."
+        )
     return coefficients
 
 
-def loo(estimate: Estimate) -> LooResult:
+def loo(estimate: Estimate, progress: Progress = SILENT) -> LooResult:
     """Leave-one-out density and probability of every row.
 
     Rows that are equal in everything share one computation.
@@ -114,6 +122,7 @@ def loo(estimate: Estimate) -> LooResult:
     ----------
     estimate : Estimate
         A posterior.
+    progress : Progress
 
     Raises
     ------
@@ -122,24 +131,25 @@ def loo(estimate: Estimate) -> LooResult:
     """
     from problogit.arviz_io import relative_ess
 
-    draws = posterior_draws(estimate)
-    problem = estimate.problem
-    rows = problem.rows
+    draws, problem, rows = posterior_draws(estimate), estimate.problem, estimate.problem.rows
     frequency = problem.weights_type == "frequency"
     power = np.ones(rows.n_obs) if frequency else rows.weights
     first, same = _distinct(problem.row_likelihood, power)
-    constant = (
-        log_binomial_constant(rows.successes, rows.trials)
-        if problem.response.counts
-        else np.zeros(rows.n_obs)
-    )
-    values = _pointwise(
-        problem.row_likelihood.take(first), power[first], constant[first], draws, relative_ess(draws.chains)
-    )
+    constant = np.zeros(rows.n_obs)
+    if problem.response.counts:
+        constant = log_binomial_constant(rows.successes, rows.trials)
+    r_eff = relative_ess(draws.chains)
+    progress.start("Leave-one-out", first.size)
+    try:
+        like = problem.row_likelihood.take(first)
+        values = _pointwise(like, power[first], constant[first], draws, r_eff, progress)
+    finally:
+        progress.finish()
     density, lppd, k, log_odds = (column[same] for column in values)
-    n, n_draws = problem.nobs, draws.flat.shape[0]
+    n_draws = draws.flat.shape[0]
     good_k = min(1 - 1 / np.log10(n_draws), 0.7)
-    n_bad = round(float((rows.weights if frequency else np.ones(rows.n_obs))[k > good_k].sum()))
+    units = rows.weights if frequency else np.ones(rows.n_obs)
+    n_bad = round(float(units[~(k <= good_k)].sum()))
     return LooResult(
         elpd=float(rows.weights @ density),
         se=_standard_error(density, rows.weights, frequency=frequency),
@@ -149,10 +159,10 @@ def loo(estimate: Estimate) -> LooResult:
         log_odds=log_odds,
         weights=rows.weights,
         good_k=float(good_k),
-        n=n,
+        n=problem.nobs,
         n_bad=n_bad,
         n_draws=n_draws,
-        notes=_notes(n_bad, n, float(k.max()), float(good_k)),
+        notes=_notes(n_bad, problem.nobs, float(np.max(k)), float(good_k)),
     )
 
 
@@ -176,18 +186,21 @@ def _distinct(like: BinomialLikelihood, power: Array) -> tuple[NDArray[np.int64]
 
 
 def _pointwise(
-    like: BinomialLikelihood, power: Array, constant: Array, draws: DrawnCoefficients, r_eff: float
+    like: BinomialLikelihood,
+    power: Array,
+    constant: Array,
+    draws: DrawnCoefficients,
+    r_eff: float,
+    progress: Progress,
 ) -> tuple[Array, Array, Array, Array]:
     """Log density, log mean density over the full posterior, k-hat and log-odds, each of shape (n_rows,)."""
-    from problogit.arviz_io import psis_weights
-
     betas = draws.flat
     n_draws, step = betas.shape[0], max(1, _BLOCK_VALUES // betas.shape[0])
     out = np.empty((4, like.n_rows))
     for start in range(0, like.n_rows, step):
         block = slice(start, min(start + step, like.n_rows))
         log_density = like.rows_batch(betas, block) + constant[block]
-        log_weights, k = psis_weights(power[block] * log_density, r_eff)
+        log_weights, k = _left_out_weights(power[block] * log_density, r_eff)
         weights = np.exp(log_weights)
         eta = np.asarray(like.local(block) @ betas.T).T + like.offset[block]
         event, other = (weights * expit(eta)).sum(axis=0), (weights * expit(-eta)).sum(axis=0)
@@ -199,7 +212,20 @@ def _pointwise(
             k,
             log_odds,
         )
+        progress.advance(block.stop - block.start)
     return out[0], out[1], out[2], out[3]
+
+
+def _left_out_weights(log_density: Array, r_eff: float) -> tuple[Array, Array]:
+    """Smoothed weights and k-hat of each row; a row that is the same under every draw has equal weights and k-hat 0."""
+    from problogit.arviz_io import psis_weights
+
+    n_draws, n_rows = log_density.shape
+    varies = np.ptp(log_density, axis=0) > _SAME
+    log_weights, k = np.full((n_draws, n_rows), -np.log(n_draws)), np.zeros(n_rows)
+    if varies.any():
+        log_weights[:, varies], k[varies] = psis_weights(log_density[:, varies], r_eff)
+    return log_weights, k
 
 
 def _standard_error(values: Array, weights: Array, *, frequency: bool) -> float:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from problogit.analysis.corp import brier_losses, log_losses
 from problogit.analysis.judged import Judged, judge_folds, judge_loo
@@ -29,7 +28,7 @@ def score_frame(
     rng: int | np.random.Generator | None = 0,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
-    """Scores by label, all over the same rows.
+    """Scores by label.
 
     Posteriors are judged by PSIS-LOO, every other fit by refits on one common set of folds.
 
@@ -44,18 +43,17 @@ def score_frame(
     -------
     DataFrame
         Index `label`; ``log_score, brier, auc, calibration_slope`` (lower, lower, higher, 1 is best), ``elpd,
-        elpd_se`` (posteriors), ``difference, difference_se`` (log score minus the best one's, and the standard
-        error of the paired difference), ``n, judged_by``. What was left out is in ``attrs["notes"]``.
+        elpd_se`` (posteriors), ``difference, difference_se`` (log score minus the best one's, paired by row, and
+        its standard error), ``n`` (units with a prediction), ``judged_by``. The best is the lowest log score among
+        the fits that predict most rows; what was left out is in ``attrs["notes"]``.
     """
     import pandas as pd
 
     judged = _judge_all(estimates, folds, rng, progress)
-    common = _common_rows(judged)
-    kept = {label: one.take(np.isin(one.rows, common)) for label, one in judged.items()}
-    found = []
-    for label, one in kept.items():
+    rows = []
+    for label, one in judged.items():
         usable = require_predictions(one)
-        found.append(
+        rows.append(
             {
                 "label": label,
                 "log_score": mean_loss("log_score", log_losses, usable).value,
@@ -66,15 +64,15 @@ def score_frame(
                 "elpd_se": one.loo.se if one.loo else np.nan,
             }
         )
-    table = pd.DataFrame(found).set_index("label")
-    best = str(table["log_score"].idxmin())
-    differences = [_difference(one, kept[best]) for one in kept.values()]
-    table["difference"] = [difference for difference, _ in differences]
-    table["difference_se"] = [error for _, error in differences]
-    table["n"] = [one.n for one in kept.values()]
-    table["judged_by"] = [one.how for one in kept.values()]
+    table = pd.DataFrame(rows).set_index("label")
+    table["n"] = [one.usable.n for one in judged.values()]
+    best = str(table.loc[table["n"] == table["n"].max(), "log_score"].idxmin())
+    differences = [_difference(one, judged[best]) for one in judged.values()]
+    table.insert(6, "difference", [difference for difference, _ in differences])
+    table.insert(7, "difference_se", [error for _, error in differences])
+    table["judged_by"] = [one.how for one in judged.values()]
     table.attrs["best"] = best
-    table.attrs["notes"] = _notes(judged, common)
+    table.attrs["notes"] = _notes(judged)
     return table
 
 
@@ -85,22 +83,15 @@ def _judge_all(
     judged = {}
     for label, estimate in estimates.items():
         if is_posterior(estimate):
-            judged[label] = judge_loo(estimate)
+            judged[label] = judge_loo(estimate, progress)
             continue
         dealt = deal_folds(estimate.problem, k, rng) if dealt is None else dealt
         judged[label] = judge_folds(estimate, dealt, progress)
     return judged
 
 
-def _common_rows(judged: Mapping[str, Judged]) -> NDArray[np.int64]:
-    """Rows of the table for which every fit has all its predictions."""
-    everything = np.unique(np.concatenate([one.rows for one in judged.values()]))
-    lacking = np.concatenate([one.rows[np.isnan(one.log_odds)] for one in judged.values()])
-    return np.asarray(np.setdiff1d(everything, lacking), dtype=np.int64)
-
-
 def _difference(one: Judged, best: Judged) -> tuple[float, float]:
-    """Mean difference of log scores per trial and its standard error, paired by row."""
+    """Mean difference of log scores per trial and its standard error, paired over the rows that both predict."""
     if one is best:
         return 0.0, 0.0
     n_rows = len(one.index)
@@ -108,6 +99,10 @@ def _difference(one: Judged, best: Judged) -> tuple[float, float]:
     _, _, least = _by_row(best, n_rows)
     with np.errstate(invalid="ignore"):
         gap = losses - least
+    both = ~(np.isnan(losses) | np.isnan(least))
+    weights, trials, gap = weights[both], trials[both], gap[both]
+    if gap.size == 0:
+        return np.nan, np.nan
     mean = float(weights @ gap / (weights @ trials))
     if not np.isfinite(mean):
         return mean, np.nan
@@ -123,13 +118,15 @@ def _by_row(one: Judged, n_rows: int) -> tuple[Array, Array, Array]:
     return share[present], trials[present] / share[present], loss[present] / share[present]
 
 
-def _notes(judged: Mapping[str, Judged], common: NDArray[np.int64]) -> tuple[str, ...]:
+def _notes(judged: Mapping[str, Judged]) -> tuple[str, ...]:
     notes = [f"{label}: {note}" for label, one in judged.items() for note in one.notes]
-    every = max(np.unique(one.rows).size for one in judged.values())
-    if common.size < every:
-        notes.append(
-            f"Scores are of the {common.size} of {every} rows for which every fit has a prediction; elpd is of all."
-        )
+    everything = max(one.n for one in judged.values())
+    notes += [
+        f"{label} predicts {one.usable.n} of {everything} rows, and its scores are of those alone: usually the easy "
+        "ones. Its difference is over the rows that the best one predicts too."
+        for label, one in judged.items()
+        if one.usable.n < everything
+    ]
     if len({one.kind for one in judged.values()}) > 1:
         notes.append(
             "Posteriors are judged by leaving one row out, the other fits by leaving a fold out: the latter learn "

@@ -38,6 +38,7 @@ __all__ = [
     "ratio_error",
     "require_predictions",
     "scores",
+    "scores_of",
 ]
 
 
@@ -95,9 +96,13 @@ def scores(
         is better; `auc` is the chance that an event is ranked above a non-event; `elpd` (posteriors, leave-one-out)
         is the sum of log predictive densities over the units, higher is better.
     """
+    return scores_of(judge(estimate, data, resample, folds=folds, rng=rng, progress=progress))
+
+
+def scores_of(judged: Judged) -> pd.DataFrame:
+    """The same for predictions that were made before."""
     import pandas as pd
 
-    judged = judge(estimate, data, resample, folds=folds, rng=rng, progress=progress)
     found = list(measures(judged))
     if judged.loo is not None:
         found.append(Measure("elpd", judged.loo.elpd, judged.loo.se))

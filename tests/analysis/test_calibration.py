@@ -165,6 +165,21 @@ def test_separated_refits_are_excluded_from_the_slope_and_said():
     assert np.isfinite([found.slope, found.intercept, found.brier, found.log_score]).all()
 
 
+def test_rows_without_a_prediction_are_counted_in_the_verdict():
+    data = table(100, 4)
+    data["rare"] = np.where(np.arange(100) < 3, "once", "often")
+    data.loc[:2, "y"] = "yes"
+    with pytest.warns(SeparationWarning):
+        estimate = plg.MLE().estimate(plg.LogitModel("y ~ x0 * rare", data, event="yes").problem)
+    judged = judge(estimate)
+    gone = judged.take(np.arange(100) > 0)
+    gone.log_odds[:5] = np.nan
+    found = calibration_of(gone, modelled="P(y = 'yes')", method="MLE")
+    missing = gone.n - gone.usable.n
+    assert missing >= 5
+    assert f"{missing} of 99 rows have no prediction and are usually the hard ones" in found.verdict
+
+
 def test_rows_of_trials_are_scored_per_trial():
     random = np.random.default_rng(7)
     data = pd.DataFrame({"x": random.normal(size=80), "m": random.integers(5, 20, 80)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -221,6 +222,26 @@ def test_differences_are_paired_by_row(result):
     assert two.loc[other, "difference_se"] == pytest.approx(gap.std(ddof=1) / np.sqrt(200), rel=1e-9)
 
 
+def test_a_fit_that_cannot_predict_every_row_is_not_called_best():
+    data = table(120)
+    problem = model("y ~ x + z", data)
+    # A level with one row is unknown to the refit that is asked to predict it.
+    data["rare"] = [f"r{i}" if i < 5 else "common" for i in range(120)]
+    sparse = model("y ~ x + z + rare", data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SeparationWarning)
+        scores = compare_frames({"plain": mle(problem), "rare": mle(sparse)}).scores
+    assert scores["n"].to_dict() == {"plain": 120, "rare": 115}
+    assert scores.attrs["best"] == "plain"
+    assert any(note.startswith("rare predicts") for note in scores.attrs["notes"])
+
+
+def test_odds_ratio_cells_have_three_digits(result):
+    row = result.odds_ratio_numbers.loc["x", "L2"]
+    cell = result.odds_ratio_table.loc["x", ("L2", "95% curvature")]
+    assert cell == f"{row['odds_ratio']:.2f} [{row['or_lower']:#.3g}, {row['or_upper']:.2f}]"
+
+
 def test_equal_methods_have_equal_scores_on_the_common_folds():
     problem = model()
     scores = compare_frames({"MLE": mle(problem), "flat": plg.Penalized(plg.Flat()).estimate(problem)}).scores
@@ -252,7 +273,8 @@ def test_scores_without_data_name_the_remedy():
 def test_disagreements_against_maximum_likelihood(result):
     frame = result.disagreements
     assert list(frame.columns) == [
-        "term", "label", "reference", "estimate", "reference_estimate", "shift", "width_ratio", "signs", "flag", "reason",
+        "term", "label", "reference", "estimate", "reference_estimate", "shift",
+        "width_ratio", "signs", "flag", "reason",
     ]  # fmt: skip
     assert set(frame["reference"]) == {"MLE"}
     ml, l2 = (result.estimates[label].coefficients for label in ("MLE", "L2"))

@@ -104,6 +104,14 @@ def test_certain_and_wrong_keeps_the_log_score_infinite():
     assert np.isfinite([wrong.log_score.dsc, wrong.log_score.unc, wrong.brier.score]).all()
 
 
+def test_certain_predictions_are_two_groups():
+    log_odds = np.array([-np.inf, np.inf, -np.inf, np.inf, np.inf])
+    curve = corp(log_odds, np.array([0.0, 1.0, 0.0, 1.0, 1.0]), np.ones(5), np.ones(5))
+    assert curve.x.tolist() == curve.y.tolist() == [0, 1]
+    assert curve.n.tolist() == [2, 3]
+    assert curve.brier.mcb == curve.brier.score == curve.log_score.score == 0
+
+
 def test_losses_keep_their_digits_far_out():
     far = np.array([800.0, -800.0])
     np.testing.assert_allclose(log_losses(far, np.array([0.0, 1.0]), np.ones(2)), 800.0)

@@ -179,6 +179,43 @@ def test_influential_rows_are_counted_and_said():
     assert list(found.to_frame().columns) == ["elpd", "pareto_k", "probability", "weight"]
 
 
+def test_rows_that_are_the_same_under_every_draw_are_left_alone():
+    # Without an intercept x = 0 is always one half; x = 2000 is certain under every draw, to the last bit.
+    X = np.array([[0.0], [2000.0], [1.0], [-1.0], [0.5], [-0.3]])
+    problem = plg.LogitModel.from_arrays(X, [1, 1, 1, 0, 0, 1], intercept=False).problem
+    draws = np.random.default_rng(0).normal(2, 0.2, size=(1000, 1))
+    found = loo(posterior(problem, draws))
+    np.testing.assert_allclose(found.elpd_i[:2], [np.log(0.5), 0], atol=1e-12)
+    np.testing.assert_array_equal(found.pareto_k[:2], 0)
+    assert found.probabilities[:2].tolist() == [0.5, 1.0]
+    assert np.isfinite(found.pareto_k).all()
+
+
+def test_too_few_draws_are_refused(binary):
+    exact, estimate = binary
+    with pytest.raises(NotAvailableError, match="at least 100 draws; this posterior has 40"):
+        loo(posterior(estimate.problem, exact.draws(40)))
+
+
+def test_progress_counts_the_rows(binary):
+    class Recorder:
+        def __init__(self):
+            self.total = self.done = self.ended = 0
+
+        def start(self, label, total):
+            self.total = total
+
+        def advance(self, amount=1, note=""):
+            self.done += amount
+
+        def finish(self):
+            self.ended += 1
+
+    progress = Recorder()
+    loo(binary[1], progress)
+    assert (progress.total, progress.done, progress.ended) == (30, 30, 1)
+
+
 def test_calibration_and_scores_of_a_posterior_use_psis_loo(binary):
     exact, estimate = binary
     result = calibration(estimate)

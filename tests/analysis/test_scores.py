@@ -15,7 +15,14 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 import problogit as plg
 from problogit.analysis.corp import brier_losses, log_losses
 from problogit.analysis.judged import Judged, judge, judge_external, judge_folds
-from problogit.analysis.scores import auc, calibration_intercept, calibration_slope, mean_loss, scores
+from problogit.analysis.scores import (
+    auc,
+    calibration_intercept,
+    calibration_slope,
+    mean_loss,
+    measures,
+    scores,
+)
 from problogit.errors import InputError, NotAvailableError
 from problogit.resampling import Folds
 
@@ -235,6 +242,4 @@ def test_a_bad_resample_is_named():
 
 def test_nothing_to_score_is_an_error_with_its_reasons():
     with pytest.raises(NotAvailableError, match="No row has a prediction"):
-        from problogit.analysis.scores import measures
-
         measures(predictions([np.nan, np.nan], [0, 1]))
