@@ -1,4 +1,4 @@
-"""Coefficient uncertainty: 32 students, 11 of whom pass (Spector & Mazzeo 1980). How sure are we of each number?
+"""Coefficient uncertainty: 32 students, 11 of whom pass (Spector & Mazzeo 1980).
 
 With so few events the kinds of interval differ visibly. The script puts Wald, profile likelihood, a penalized fit and
 two kinds of credible interval side by side, and writes the report.
@@ -41,5 +41,6 @@ difference = mle.contrast({"GPA": 0.5, "PSI": -1.0})
 print("\nIs half a grade point worth as much as the new teaching? Contrast 0.5 GPA - PSI:")
 print(difference.round(3))
 
-path = plg.report({"MLE": mle, "L2": ridge, "Bayes": bayes}, "coefficients.html", title="Who passes, and how sure are we?")
+fits = {"MLE": mle, "L2": ridge, "Bayes": bayes}
+path = plg.report(fits, "coefficients.html", title="Who passes, and how sure are we?")
 print(f"\nWrote {path.name}")

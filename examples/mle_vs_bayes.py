@@ -25,7 +25,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", plg.errors.SeparationWarning)  # said below, by the fit itself
     runaway = full.fit(plg.MLE())
 print(runaway.diagnostics())
-print(f"\nCoefficients that are infinite or of undetermined sign: {np.count_nonzero(~np.isfinite(runaway.coef))} of 31")
+print(
+    f"\nCoefficients that are infinite or of undetermined sign: {np.count_nonzero(~np.isfinite(runaway.coef))} of 31"
+)
 
 ridge = full.fit(plg.Penalized(plg.Normal(1.0, autoscale=True)))
 lasso = full.fit(plg.Penalized(plg.Laplace(1.0, autoscale=True)))

@@ -42,4 +42,5 @@ for label, method in {
         f"{label:18} dose {fit.coef['dose']:5.2f}; id weights between {ids.min():5.2f} and {ids.max():4.2f}, "
         f"{(ids == 0).sum():2d} exactly zero; log score out of sample {score:.3f}"
     )
-print(f"{'MLE':18} log score out of sample {mle.scores().set_index('score').loc['log_score', 'value']:.3f} (lower is better)")
+score = mle.scores().set_index("score").loc["log_score", "value"]
+print(f"{'MLE':18} log score out of sample {score:.3f} (lower is better)")

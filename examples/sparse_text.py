@@ -31,7 +31,9 @@ print(f"{n} messages x {words} words, {X.nnz / (n * words):.3%} of the cells fil
 
 train, test = np.arange(3000), np.arange(3000, n)
 label = np.where(spam, "spam", "mail")
-model = plg.LogitModel.from_arrays(X[train], label[train], names=[f"w{i}" for i in range(words)], event="spam")
+model = plg.LogitModel.from_arrays(
+    X[train], label[train], names=[f"w{i}" for i in range(words)], event="spam"
+)
 
 for name, method in {
     "L1, Laplace(0.4)": plg.Penalized(plg.Laplace(0.4)),

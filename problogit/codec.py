@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from problogit.core import coefficients, infinite, maximum, newton, rank, scaling, separation_cone, separation_result
+from problogit.core import (
+    coefficients,
+    infinite,
+    maximum,
+    newton,
+    rank,
+    scaling,
+    separation_cone,
+    separation_result,
+)
 from problogit.core.priors import elastic_net, flat, laplace, normal, per_term, resolved, student_t
 from problogit.data import design as designs
 from problogit.data.rows import DataReport, Response, Rows, VariableSummary
@@ -104,13 +113,16 @@ class Encoder:
         else:
             stored = self._array(labels)
         pandas = type(index).__module__.startswith("pandas")
-        return {name: self.value(getattr(rows, name)) for name in fields} | {"index": stored, "pandas": pandas}
+        return {name: self.value(getattr(rows, name)) for name in fields} | {
+            "index": stored,
+            "pandas": pandas,
+        }
 
     def _array(self, array: np.ndarray[Any, Any]) -> dict[str, Any]:
         self.arrays.append(np.ascontiguousarray(array))
         return {"$array": len(self.arrays) - 1}
 
-    def value(self, value: Any) -> Any:
+    def value(self, value: Any) -> Any:  # noqa: PLR0911 - one return for each kind of value
         """One value, recursively."""
         if value is None or isinstance(value, (str, bool)):
             return value
@@ -122,10 +134,13 @@ class Encoder:
             return value if math.isfinite(value) else {"$number": repr_number(value)}
         if isinstance(value, np.ndarray) and value.dtype.kind in "biufU":
             return self._array(value)
-        if sp.issparse(value):
-            csr = sp.csr_array(value)
+        if isinstance(value, sp.csr_array):
+            csr = value
             parts = {"data": csr.data, "indices": csr.indices, "indptr": csr.indptr}
-            return {"$csr": {k: self._array(v) for k, v in parts.items()}, "shape": [int(k) for k in csr.shape]}
+            return {
+                "$csr": {k: self._array(v) for k, v in parts.items()},
+                "shape": [int(k) for k in csr.shape],
+            }
         if isinstance(value, (tuple, list)):
             return {"$tuple" if isinstance(value, tuple) else "$list": [self.value(item) for item in value]}
         if isinstance(value, Mapping):
@@ -139,7 +154,9 @@ class Encoder:
             return {"$class": type(value).__name__, "fields": fields}
         if isinstance(value, np.random.Generator):
             return None  # the entropy that it gave is in the provenance
-        raise InputError(f"A {type(value).__name__} cannot be written to a saved fit; use plain labels and numbers.")
+        raise InputError(
+            f"A {type(value).__name__} cannot be written to a saved fit; use plain labels and numbers."
+        )
 
 
 def repr_number(value: float) -> str:
@@ -209,9 +226,11 @@ class Decoder:
             return {self.value(k): self.value(v) for k, v in tree["$map"]}
         if "$csr" in tree:
             parts = {k: self.value(v) for k, v in tree["$csr"].items()}
-            csr = sp.csr_array((parts["data"], parts["indices"], parts["indptr"]), shape=tuple(tree["shape"]))
-            csr.check_format(full_check=True)
-            return csr
+            rebuilt = sp.csr_array(
+                (parts["data"], parts["indices"], parts["indptr"]), shape=tuple(tree["shape"])
+            )
+            rebuilt.check_format(full_check=True)
+            return rebuilt
         return self._object(tree)
 
     def _object(self, tree: Mapping[str, Any]) -> Any:

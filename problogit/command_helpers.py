@@ -61,7 +61,8 @@ def parse_prior(text: str) -> Prior:
         assert isinstance(call, ast.Call)
         positional = [ast.literal_eval(argument) for argument in call.args]
         named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-        return families[name](*positional, **named)
+        prior: Prior = families[name](*positional, **named)
+        return prior
     except (SyntaxError, ValueError, TypeError) as error:
         if isinstance(error, InputError):
             raise InputError(f"--prior {text}: {error}") from error
@@ -78,7 +79,9 @@ def chosen_method(method: str, prior: str | None, seed: int | None) -> Estimator
     if method == "mle":
         if chosen is not None:
             raise InputError(
-                explain("--prior", "goes with --method penalized or bayes; maximum likelihood has none", prior)
+                explain(
+                    "--prior", "goes with --method penalized or bayes; maximum likelihood has none", prior
+                )
             )
         return MLE()
     if method == "penalized":

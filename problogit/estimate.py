@@ -87,7 +87,11 @@ class FitStats:
     def of(loglik: float, null_loglik: float, df_model: float, nobs: int) -> FitStats:
         """Fill in AIC and BIC."""
         return FitStats(
-            loglik, null_loglik, df_model, -2 * loglik + 2 * df_model, -2 * loglik + float(np.log(nobs)) * df_model
+            loglik,
+            null_loglik,
+            df_model,
+            -2 * loglik + 2 * df_model,
+            -2 * loglik + float(np.log(nobs)) * df_model,
         )
 
 
@@ -113,7 +117,9 @@ class Provenance:
     versions: Mapping[str, str]
 
     @staticmethod
-    def of(engine: str, started: float, packages: tuple[str, ...] = (), seed: int | None = None) -> Provenance:
+    def of(
+        engine: str, started: float, packages: tuple[str, ...] = (), seed: int | None = None
+    ) -> Provenance:
         """Note the versions of `packages` and the time since `started` (of `time.perf_counter`)."""
         names = ("problogit", "numpy", "scipy", *packages)
         versions = {"python": platform.python_version()} | {name: _version(name) for name in names}

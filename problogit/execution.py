@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise, repeat
 from typing import Protocol
 
 import numpy as np
@@ -68,7 +69,7 @@ class Threads:
 
     def _runs(self, blocks: Sequence[slice]) -> list[Sequence[slice]]:
         bounds = np.linspace(0, len(blocks), min(self.workers, len(blocks)) + 1).astype(int)
-        return [blocks[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [blocks[a:b] for a, b in pairwise(bounds)]
 
     def total(self, kernel: Kernel, blocks: Sequence[slice]) -> Sums:
         """Elementwise sums of ``kernel(block)`` over `blocks`, each thread's part added in order."""
@@ -89,7 +90,7 @@ class Threads:
                 task(block)
             return
         with ThreadPoolExecutor(self.workers) as pool:
-            list(pool.map(lambda run: [task(block) for block in run], self._runs(blocks)))
+            list(pool.map(Serial().each, repeat(task), self._runs(blocks)))
 
 
 def default_executor() -> Executor:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit import persistence
-from problogit.analysis import coefficients, contrasts, diagnostics, predict, r_squared, scores, totals
 from problogit.analysis import calibration as calibrate
+from problogit.analysis import coefficients, contrasts, diagnostics, predict, r_squared, scores, totals
 from problogit.analysis import tests as term_tests
 from problogit.analysis.decisions import Costs
 from problogit.data.rows import Array, Unseen

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from problogit.data.design import build_from_formula
 from problogit.data.array_design import build_from_arrays
+from problogit.data.design import build_from_formula
 from problogit.data.rows import Array, Matrix
 from problogit.errors import InputError, explain
 from problogit.estimate import Estimator

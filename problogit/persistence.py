@@ -50,7 +50,9 @@ def save(estimate: Estimate, path: str | PathLike[str], data: bool = False) -> N
     """
     target = Path(path)
     if data and estimate.problem.data is None:
-        raise InputError(explain("data", "must be False for a fit that was itself loaded without its data", data))
+        raise InputError(
+            explain("data", "must be False for a fit that was itself loaded without its data", data)
+        )
     encoder = Encoder()
     tree = encoder.estimate(estimate, data)
     arrays = {f"arrays/{i}.npy": _npy(array) for i, array in enumerate(encoder.arrays)}
@@ -143,7 +145,9 @@ def _read_members(source: Path) -> dict[str, bytes]:
                 raise SavedFitError(_broken(source, "it holds no manifest.json"))
             if archive.getinfo(_MANIFEST).file_size > _LARGEST_MANIFEST:
                 raise SavedFitError(_broken(source, "its manifest is absurdly large"))
-            return {name: archive.read(name) for name in names if name == _MANIFEST or name.startswith("arrays/")}
+            return {
+                name: archive.read(name) for name in names if name == _MANIFEST or name.startswith("arrays/")
+            }
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise SavedFitError(_broken(source, f"it is truncated or no zip file ({error})")) from error
 

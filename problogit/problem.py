@@ -206,7 +206,9 @@ def make_problem(
 ) -> Problem:
     """Put a problem together: rescale sampling weights to sum to n, and measure the columns."""
     if rows.n_obs == 0:
-        raise InputError(explain("data", "must have at least one complete row with positive weight", "none left"))
+        raise InputError(
+            explain("data", "must have at least one complete row with positive weight", "none left")
+        )
     if weights_type == "sampling":
         rows = rows.with_weights(rows.weights * (rows.n_obs / rows.weights.sum()))
     runner = default_executor() if executor is None else executor

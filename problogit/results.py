@@ -134,5 +134,3 @@ def compare(fits: Mapping[str, HasEstimate] | Sequence[HasEstimate], prob: float
         Fewer than two fits, or fits of different rows, responses or events.
     """
     return Comparison(compare_estimates(fits, prob))
-
-

@@ -23,7 +23,9 @@ from problogit.validation import (
 def test_every_row_is_counted_once(executor, rows):
     x = np.arange(float(rows))
     blocks = blocks_of(rows, 10)
-    total, square = executor.total(lambda b: (np.atleast_1d(x[b].sum()), (x[b] ** 2).sum(keepdims=True)), blocks)
+    total, square = executor.total(
+        lambda b: (np.atleast_1d(x[b].sum()), (x[b] ** 2).sum(keepdims=True)), blocks
+    )
     assert total[0] == x.sum()
     assert square[0] == (x**2).sum()
     out = np.zeros(rows)

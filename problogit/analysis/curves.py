@@ -53,7 +53,8 @@ class ProbabilityCurve:
     @property
     def is_number(self) -> bool:
         """True for a curve, False for one probability a label."""
-        return bool(np.issubdtype(self.curve["value"].dtype, np.number))
+        values = self.curve["value"].to_numpy()
+        return bool(np.issubdtype(values.dtype, np.number))
 
 
 def variable_summaries(estimate: Estimate) -> tuple[VariableSummary, ...]:

@@ -49,12 +49,12 @@ class DenseBlocks:
     @property
     def shape(self) -> tuple[int, int]:
         """(n_rows, n_terms)."""
-        return self.X.shape[0], self.X.shape[1]
+        return int(self.X.shape[0]), int(self.X.shape[1])
 
     @property
     def block_rows(self) -> int:
         """Rows that fit the cache."""
-        return max(256, _CACHED_VALUES // max(1, self.X.shape[1]))
+        return max(256, _CACHED_VALUES // max(1, self.shape[1]))
 
     def local(self, block: slice) -> Array:
         """(X - center) / scale for the block; a view where nothing changes."""
@@ -117,7 +117,7 @@ def weighted_gram(Z: Matrix, root_weights: Array, overwrite: bool = False) -> Ar
 def quadratic_rows(Z: Matrix, C: Array) -> Array:
     """z_i' C z_i for every row."""
     if sp.issparse(Z):
-        return np.asarray(Z.multiply(Z @ C).sum(axis=1)).ravel()
+        return np.asarray(Z.multiply(Z @ C).sum(axis=1), dtype=np.float64).ravel()
     mapped = Z @ C
     mapped *= Z
     return np.asarray(mapped.sum(axis=1))

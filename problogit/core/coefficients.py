@@ -144,7 +144,9 @@ def check_kind(kind: str | None, kinds: tuple[str, ...]) -> str:
     for known in kinds:
         if kind == known or kind == known.rpartition("-")[2]:
             return known
-    raise InputError(explain("interval", "must be one of " + ", ".join(map(repr, kinds)) + " for this fit", kind))
+    raise InputError(
+        explain("interval", "must be one of " + ", ".join(map(repr, kinds)) + " for this fit", kind)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,13 +218,17 @@ class NormalCoefficients(CoefficientDistribution):
         if L is None:
             return NormalMarginals(self.mean, np.sqrt(np.diag(self.covariance)), self.interval_kinds)
         variance = quadratic_rows(L, self.covariance)
-        return NormalMarginals(np.asarray(L @ self.mean), np.sqrt(np.maximum(variance, 0.0)), self.interval_kinds)
+        return NormalMarginals(
+            np.asarray(L @ self.mean), np.sqrt(np.maximum(variance, 0.0)), self.interval_kinds
+        )
 
     def draws(self, n: int | None, rng: np.random.Generator) -> Array:
         """Normal draws (1000 unless told) by the covariance's symmetric root, so that singular ones work."""
         values, vectors = np.linalg.eigh(self.covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
-        return np.asarray(self.mean + rng.standard_normal((1000 if n is None else n, self.mean.size)) @ root.T)
+        return np.asarray(
+            self.mean + rng.standard_normal((1000 if n is None else n, self.mean.size)) @ root.T
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,6 @@ from problogit.core.coefficients import (
     CoefficientDistribution,
     Interval,
     Marginals,
-    NormalCoefficients,
     Transform,
     _same,
     as_dense,
@@ -119,7 +118,7 @@ class MaskedCoefficients(CoefficientDistribution):
 
     def linear(self, L: Array) -> MaskedCoefficients:
         """Combinations that touch a coefficient which is not finite are NaN."""
-        usable = ~(np.abs(L[:, ~self.finite]) > 0).any(axis=1)
+        usable = np.asarray(~(np.abs(L[:, ~self.finite]) > 0).any(axis=1))
         return MaskedCoefficients(
             self.inner.linear(L[usable][:, self.finite]), usable, np.full(L.shape[0], np.nan)
         )
@@ -186,7 +185,9 @@ class SeparatedCoefficients(CoefficientDistribution):
         verdict = self.separation.classify(rows)
         finite = np.asarray(verdict == "finite")
         values = np.where(verdict == "+Inf", np.inf, np.where(verdict == "-Inf", -np.inf, np.nan))
-        return FilledMarginals(self.identified.marginals(rows[finite] @ self.basis), finite, values, self.kinds)
+        return FilledMarginals(
+            self.identified.marginals(rows[finite] @ self.basis), finite, values, self.kinds
+        )
 
     def draws(self, n: int | None, rng: np.random.Generator) -> Array:
         """Refused with the remedy."""

@@ -162,7 +162,9 @@ class BinomialLikelihood:
 
     def information(self, beta: Array) -> tuple[float, Array, Array]:
         """Value, gradient and X'WX with W = w m p (1 - p): minus the Hessian, observed and expected alike."""
-        fresh = self.center is not None or self.scale is not None  # a block is then a copy, free to be written to
+        fresh = (
+            self.center is not None or self.scale is not None
+        )  # a block is then a copy, free to be written to
 
         def block_sum(block: slice) -> Sums:
             Z = self.local(block)

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg import qr
 
 from problogit.core.blocks import Array
-from problogit.core.coefficients import CoefficientDistribution, NormalCoefficients
+from problogit.core.coefficients import CoefficientDistribution, NormalCoefficients, as_dense
 from problogit.core.infinite import AliasedCoefficients, SeparatedCoefficients
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.newton import NewtonResult, maximise
@@ -141,7 +141,9 @@ def find_maximum(
 
 def _norm_bound(stats: ColumnStats, scaling: Scaling, aliases: Aliases, inverse: Array) -> float:
     """A bound on max_i sqrt(z_i' C z_i) from the columns' extremes alone; it saves a pass where it suffices."""
-    reach = np.maximum(stats.maximum[aliases.kept] - scaling.center, scaling.center - stats.minimum[aliases.kept])
+    reach = np.maximum(
+        stats.maximum[aliases.kept] - scaling.center, scaling.center - stats.minimum[aliases.kept]
+    )
     largest = np.maximum(reach, np.abs(reach)) / scaling.scale
     return float(np.sqrt(np.linalg.eigvalsh(inverse)[-1] * (largest @ largest)))
 
@@ -161,16 +163,25 @@ def _finite_part(likelihood: BinomialLikelihood, aliases: Aliases, separation: S
     basis = separation.reduced_basis()
     if basis.shape[1] == 0:
         nothing = np.empty(0)
-        empty = NewtonResult(nothing, 0.0, nothing, np.empty((0, 0)), 0.0, 0, 0, True)
-        return Maximum(aliases, nothing, np.empty((0, 0)), 0.0, empty, separation, basis, False)
+        empty = NewtonResult(nothing, 0.0, nothing, np.empty((0, 0)), 0.0, 0, 0, converged=True)
+        return Maximum(aliases, nothing, np.empty((0, 0)), 0.0, empty, separation, basis, certified=False)
     rest = likelihood.take(np.flatnonzero(~separation.separated_rows))
     identified = rest.mapped(basis)
     # Orthonormalise the few columns that remain, so that Newton does not care about their units.
-    orthogonal, triangle = qr(identified.X, mode="economic")
+    orthogonal, triangle = qr(as_dense(identified.X), mode="economic")
     size = np.sqrt(orthogonal.shape[0])
-    newton = maximise(replace(identified, X=np.ascontiguousarray(orthogonal * size)), np.zeros(basis.shape[1]))
+    newton = maximise(
+        replace(identified, X=np.ascontiguousarray(orthogonal * size)), np.zeros(basis.shape[1])
+    )
     back = np.linalg.inv(triangle) * size
     inverse = back @ inverse_information(newton.information) @ back.T
     return Maximum(
-        aliases, back @ newton.x, (inverse + inverse.T) / 2, newton.value, newton, separation, basis, False
+        aliases,
+        back @ newton.x,
+        (inverse + inverse.T) / 2,
+        newton.value,
+        newton,
+        separation,
+        basis,
+        certified=False,
     )

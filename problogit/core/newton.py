@@ -130,7 +130,9 @@ def maximise(
             evaluations += 1
         if not trial[0] >= value - noise:
             break
-        if decrement < 1e-6 and float(np.max(np.abs(length * step))) < 1e-15 * max(1.0, float(np.max(np.abs(x)))):
+        if decrement < 1e-6 and float(np.max(np.abs(length * step))) < 1e-15 * max(
+            1.0, float(np.max(np.abs(x)))
+        ):
             converged = True
             break
         x = x + length * step

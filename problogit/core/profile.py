@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, qr
 
 from problogit.core.blocks import Array
+from problogit.core.coefficients import as_dense
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.maximum import Maximum, starting_point
 from problogit.core.newton import Objective
@@ -119,7 +120,7 @@ def _finite(
     if maximum.separation is None or maximum.basis is None or not wanted.any():
         return
     rest = likelihood.take(np.flatnonzero(~maximum.separation.separated_rows)).mapped(maximum.basis)
-    orthogonal, triangle = qr(rest.X, mode="economic")
+    orthogonal, triangle = qr(as_dense(rest.X), mode="economic")
     size = math.sqrt(orthogonal.shape[0])
     objective = replace(rest, X=np.ascontiguousarray(orthogonal * size))
     C = np.linalg.solve(triangle.T, (rows @ maximum.basis).T).T * size
@@ -302,7 +303,7 @@ def _open_end(
     x = np.linalg.lstsq(basis, start, rcond=None)[0]
     along = np.zeros(basis.shape[1])
     along[0] = 1.0
-    return _crossing(reduced, x, along, supremum, drop, 1.0) * length
+    return _crossing(reduced, np.asarray(x, dtype=np.float64), along, supremum, drop, 1.0) * length
 
 
 def _identified(within: BinomialLikelihood) -> tuple[Positions, Positions]:

@@ -73,7 +73,7 @@ def _triangle(likelihood: BinomialLikelihood) -> Array:
     triangle = np.empty((0, likelihood.n_terms))
     for block in likelihood.blocks():
         stacked = np.vstack([triangle, as_dense(likelihood.local(block))])
-        triangle = np.linalg.qr(stacked, mode="r")
+        triangle = np.asarray(np.linalg.qr(stacked, mode="r"))
     return triangle
 
 

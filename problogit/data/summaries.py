@@ -18,7 +18,8 @@ def summarise(
 ) -> tuple[VariableSummary, ...]:
     """Summaries of the columns at these rows, each row counted with its mass (trials x weight).
 
-    Numbers that the formula uses as labels, as in ``C(school)``, are summarised as labels. Columns that are neither numbers nor labels (dates and the like) are left out.
+    Numbers that the formula uses as labels, as in ``C(school)``, are summarised as labels. Columns that are neither
+    numbers nor labels (dates and the like) are left out.
     """
     found = []
     for name, column in columns.items():

@@ -34,7 +34,9 @@ def statsmodels_result(problem: Problem, beta: Array, covariance: Array, covaria
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # statsmodels remarks on its own start values, which are not used
         binary = not problem.response.counts and not problem.weighted and not np.any(rows.offset)
-        result = _logit(problem, design, beta, covariance) if binary else _glm(problem, design, beta, covariance)
+        result = (
+            _logit(problem, design, beta, covariance) if binary else _glm(problem, design, beta, covariance)
+        )
     result.cov_type = "nonrobust" if covariance_kind == "classical" else covariance_kind
     result.cov_kwds = {"description": f"Covariance computed by problogit: {covariance_kind}."}
     return result

@@ -1,4 +1,4 @@
-"""Plots: each takes a fit (or the frame behind it) and an Axes, draws, and returns the Axes. Nothing is computed here."""
+"""Plots: each takes a fit and an Axes, draws, and returns the Axes. Nothing is computed here."""
 
 from __future__ import annotations
 

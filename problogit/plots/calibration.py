@@ -73,4 +73,6 @@ def _histogram(axes: Axes, probability: np.ndarray) -> None:
     """Bars of at most a tenth of the height along the lower edge."""
     counts, edges = np.histogram(probability[np.isfinite(probability)], bins=40, range=(0.0, 1.0))
     height = 0.1 * counts / max(1, counts.max())
-    axes.bar(edges[:-1], height, width=np.diff(edges), align="edge", color=COLOURS[0], alpha=0.35, linewidth=0)
+    axes.bar(
+        edges[:-1], height, width=np.diff(edges), align="edge", color=COLOURS[0], alpha=0.35, linewidth=0
+    )

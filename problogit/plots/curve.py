@@ -23,6 +23,7 @@ def probability_curve(
     fit: HasEstimate,
     variable: str,
     ax: Axes | None = None,
+    *,
     at: Mapping[str, Any] | None = None,
     data: Any = None,
     straight_line: bool = False,
@@ -99,6 +100,9 @@ def _draw_labels(axes: Axes, found: curves.ProbabilityCurve) -> None:
 def _held(held: Mapping[str, Any]) -> str:
     if not held:
         return ""
-    shown = [f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}" for name, value in held.items()]
+    shown = [
+        f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
+        for name, value in held.items()
+    ]
     listed = ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
     return f"\n({listed})"

@@ -45,7 +45,9 @@ def forest(
     frame = long_frame(fits, prob)
     if terms is not None:
         order = {term: position for position, term in enumerate(terms)}
-        frame = frame[frame["term"].isin(order)].sort_values("term", key=lambda t: t.map(order), kind="stable")
+        frame = frame[frame["term"].isin(order)].sort_values(
+            "term", key=lambda t: t.map(order), kind="stable"
+        )
     return forest_frame(frame, ax, odds_ratios)
 
 
@@ -68,7 +70,15 @@ def forest_frame(frame: pd.DataFrame, ax: Axes | None = None, odds_ratios: bool 
         y = np.arange(len(terms)) + offsets[k]
         values = [part[name].to_numpy(dtype=float) for name in names]
         kinds = ", ".join(dict.fromkeys(kind for kind in part["interval"] if isinstance(kind, str)))
-        _draw_fit(axes, y, values, (low, high), COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)], f"{label} ({kinds})")
+        _draw_fit(
+            axes,
+            y,
+            values,
+            (low, high),
+            COLOURS[k % len(COLOURS)],
+            MARKERS[k % len(MARKERS)],
+            f"{label} ({kinds})",
+        )
     axes.axvline(1.0 if odds_ratios else 0.0, color=GREY, linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(terms)), terms)
     axes.set_ylim(len(terms) - 0.5, -0.5)
@@ -95,7 +105,7 @@ def _window(values: np.ndarray, odds_ratios: bool) -> tuple[float, float]:
     return float(ends.min() - margin), float(ends.max() + margin)
 
 
-def _draw_fit(
+def _draw_fit(  # noqa: PLR0917 - what is drawn, where, and how it looks
     axes: Axes,
     y: np.ndarray,
     values: Sequence[np.ndarray],
@@ -108,7 +118,11 @@ def _draw_fit(
     low, high = window
     bounded = ~np.isnan(lower) & ~np.isnan(upper)
     axes.hlines(
-        y[bounded], np.maximum(lower[bounded], low), np.minimum(upper[bounded], high), colors=colour, linewidth=1.6
+        y[bounded],
+        np.maximum(lower[bounded], low),
+        np.minimum(upper[bounded], high),
+        colors=colour,
+        linewidth=1.6,
     )
     right, left = bounded & (upper > high), bounded & (lower < low)
     if right.any():
@@ -122,7 +136,9 @@ def _draw_fit(
         axes.plot(point[full], y[full], marker, color=colour, markersize=5, label=label)
     if hollow.any():
         own = None if full.any() else label  # one entry a fit in the legend
-        axes.plot(point[hollow], y[hollow], marker, color=colour, markerfacecolor="none", markersize=5, label=own)
+        axes.plot(
+            point[hollow], y[hollow], marker, color=colour, markerfacecolor="none", markersize=5, label=own
+        )
 
 
 def _log_axis(axes: Axes, low: float, high: float) -> None:

@@ -101,7 +101,11 @@ def findings_section(estimates: Mapping[str, Estimate]) -> Section:
         for text, (severity, labels) in ranked
     ]
     if not items:
-        items = [Paragraph("Separation, aliased columns, convergence and sampler diagnostics were checked; nothing was found.")]
+        items = [
+            Paragraph(
+                "Separation, aliased columns, convergence and sampler diagnostics were checked; nothing was found."
+            )
+        ]
     return Section("findings", "What was checked", tuple(items))
 
 
@@ -122,7 +126,9 @@ def coefficient_section(
         height = max(2.0, 1.0 + len(terms) * (0.24 + 0.17 * len(estimates)))
         alt = f"Forest plot of {len(terms)} odds ratios for {', '.join(estimates)}"
         svg = svg_element(lambda axes: forest_frame(frame, axes), "forest", alt, 7.2, height)
-        caption = "Odds ratios on a log axis. An arrow is an interval without an end; a hollow marker has none."
+        caption = (
+            "Odds ratios on a log axis. An arrow is an interval without an end; a hollow marker has none."
+        )
         items.append(Figure(svg, caption, alt))
     kinds = [kind for kind in dict.fromkeys(frame["interval"]) if kind in KINDS]
     items += [Paragraph(f"{kind}. {KINDS[kind]}") for kind in kinds]
@@ -147,7 +153,13 @@ def curve_section(estimates: Mapping[str, Estimate], prob: float) -> Section:
             continue
         alt = f"{found.modelled} over {variable}, fit {label}"
         svg = svg_element(lambda axes, f=found: draw_curve(f, axes), f"curve{k}", alt, 6.4, 3.8)  # type: ignore[misc]
-        items.append(Figure(svg, f"{found.modelled} as {variable} moves and the other predictors stand still ({label}).", alt))
+        items.append(
+            Figure(
+                svg,
+                f"{found.modelled} as {variable} moves and the other predictors stand still ({label}).",
+                alt,
+            )
+        )
     return Section("curves", "Probabilities", tuple(items))
 
 
@@ -178,7 +190,9 @@ def disagreement_section(comparison: ComparisonResult) -> Section:
     if flagged.empty:
         text = "No coefficient moves by more than a quarter of a standard error between the fits."
         return Section("disagreements", "Where the fits disagree", (Paragraph(text),))
-    shown = flagged.set_index("term")[["label", "reference", "shift", "width_ratio", "signs", "flag", "reason"]]
+    shown = flagged.set_index("term")[
+        ["label", "reference", "shift", "width_ratio", "signs", "flag", "reason"]
+    ]
     grid = frame_grid(shown, 2)
     caption = "Shift in standard errors of the reference; width of the interval relative to the reference's."
     return Section(
@@ -195,7 +209,11 @@ def prior_section(estimates: Mapping[str, Estimate]) -> Section:
         rows = []
         for line in estimate.method.prior.resolve(estimate.problem).table():
             scale = float(line["scale"])
-            plain = "any value" if not np.isfinite(scale) else _plain_words(str(line["family"]), float(line["loc"]), scale)
+            plain = (
+                "any value"
+                if not np.isfinite(scale)
+                else _plain_words(str(line["family"]), float(line["loc"]), scale)
+            )
             rows.append((str(line["term"]), str(line["given"]), str(line["text"]), plain))
         header = ("", "asked for", "used", "odds ratio per unit, a priori")
         items.append(TableItem(Grid(header, tuple(rows), f"Priors of “{label}”, on the log-odds per unit.")))

@@ -67,7 +67,9 @@ class Grid:
         columns = "l" + "r" * (len(self.header) - 1)
         table = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule"]
         caption = [rf"\caption{{{_latex(self.caption)}}}"] if self.caption else []
-        return "\n".join([r"\begin{table}", r"\centering", *caption, *table, r"\end{tabular}", r"\end{table}"])
+        return "\n".join(
+            [r"\begin{table}", r"\centering", *caption, *table, r"\end{tabular}", r"\end{table}"]
+        )
 
     def html(self) -> str:
         """A plain table that any style sheet can dress."""
@@ -84,7 +86,9 @@ class Grid:
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
     first = row[0].ljust(widths[0])
-    return "  ".join([first, *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]]).rstrip()
+    return "  ".join(
+        [first, *[cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]]
+    ).rstrip()
 
 
 def _latex(text: str) -> str:

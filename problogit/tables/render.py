@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from problogit.tables.grid import Grid
 from problogit.tables.numbers import decimals_for, fixed, interval_text, percent, significant
@@ -44,16 +45,18 @@ def comparison_grid(long: pd.DataFrame, odds_ratios: bool = False) -> Grid:
     )
     level = float(long["level"].iloc[0])
     what = "Odds ratios" if odds_ratios else "Log-odds"
-    return Grid(("", *labels), rows, f"{what} with {percent(level)} intervals; their kind stands under each label.")
+    return Grid(
+        ("", *labels), rows, f"{what} with {percent(level)} intervals; their kind stands under each label."
+    )
 
 
-def _cell(line: dict[str, object], odds_ratios: bool) -> str:
+def _cell(line: Mapping[Any, Any], odds_ratios: bool) -> str:
     names = ("odds_ratio", "or_lower", "or_upper") if odds_ratios else ("estimate", "lower", "upper")
-    values = [float(str(line[name])) for name in names]
+    values = [float(line[name]) for name in names]
     if odds_ratios:
         point, lower, upper = [significant(value) for value in values]
     else:
-        places = decimals_for(float(str(line["std_error"])))
+        places = decimals_for(float(line["std_error"]))
         point, lower, upper = [fixed(value, places) for value in values]
     bounds = interval_text(lower, upper)
     return point if bounds == "—" else f"{point} {bounds}"
@@ -61,7 +64,10 @@ def _cell(line: dict[str, object], odds_ratios: bool) -> str:
 
 def frame_grid(frame: pd.DataFrame, digits: int = 4) -> Grid:
     """Any frame, numbers to `digits` significant digits."""
-    header = (str(frame.index.name or ""), *[str(column) for column in frame.columns])
+    header = (
+        "" if frame.index.name is None else str(frame.index.name),
+        *[str(column) for column in frame.columns],
+    )
     rows = tuple(
         (str(label), *[significant(float(v), digits) if isinstance(v, float) else str(v) for v in line])
         for label, line in zip(frame.index, frame.itertuples(index=False), strict=True)

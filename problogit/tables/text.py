@@ -63,9 +63,7 @@ def coefficient_grid(estimate: Estimate, prob: float = 0.95) -> Grid:
     kinds = list(dict.fromkeys(table["interval"]))
     mixed = len(kinds) > 1
     header = ("", "estimate", "std error", bounds, *[_heading(c) for c in own], "odds ratio", bounds)
-    rows = tuple(
-        _row(str(term), table.loc[term], ratios.loc[term], own, mixed) for term in table.index
-    )
+    rows = tuple(_row(str(term), table.loc[term], ratios.loc[term], own, mixed) for term in table.index)
     caption = "Estimates are log-odds. Intervals: " + ", ".join(kinds) + "."
     return Grid(header + (("interval kind",) if mixed else ()), rows, caption)
 
@@ -88,7 +86,13 @@ def _row(
 
 
 def _heading(column: str) -> str:
-    short = {"statistic": "z", "p_value": "p", "prob_positive": "P(>0)", "ess_bulk": "ESS bulk", "ess_tail": "ESS tail"}
+    short = {
+        "statistic": "z",
+        "p_value": "p",
+        "prob_positive": "P(>0)",
+        "ess_bulk": "ESS bulk",
+        "ess_tail": "ESS tail",
+    }
     return short.get(column, column.replace("_", "-"))
 
 

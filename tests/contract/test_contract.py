@@ -36,7 +36,9 @@ def rows(shape: str) -> dict:
     n = 160
     X = np.column_stack([rng.normal(size=n), rng.integers(0, 2, n), rng.normal(size=n) * 0.7])
     if shape == "collapsed":
-        X = np.column_stack([rng.integers(0, 3, n), rng.integers(0, 2, n), rng.integers(-1, 2, n)]).astype(float)
+        X = np.column_stack([rng.integers(0, 3, n), rng.integers(0, 2, n), rng.integers(-1, 2, n)]).astype(
+            float
+        )
     if shape == "sparse":
         X[rng.random(X.shape) < 0.5] = 0.0
     eta = 0.3 + X @ [0.8, -0.6, 0.2]
@@ -81,7 +83,9 @@ def test_every_shape_fits_and_says_its_interval(method, shape):
     inside = (table["lower"] <= table["estimate"]) & (table["estimate"] <= table["upper"])
     none = table["interval"] == "none"
     assert (inside | none).all()
-    assert table[["lower", "upper", "std_error"]].isna().all(axis=1).equals(none.rename(None)) or not none.any()
+    assert (
+        table[["lower", "upper", "std_error"]].isna().all(axis=1).equals(none.rename(None)) or not none.any()
+    )
     ratios = fit.odds_ratios()
     assert list(ratios.columns) == ["odds_ratio", "lower", "upper", "interval"]
     assert "Intercept" not in ratios.index

@@ -74,8 +74,12 @@ def test_highest_density_is_the_shortest_interval_with_enough_draws(seed, prob):
 def test_intervals_of_draws_equal_arviz_stats():
     arviz_stats = pytest.importorskip("arviz_stats.base").array_stats
     x = np.random.default_rng(3).gamma(2.0, size=2000)
-    np.testing.assert_allclose(np.ravel(equal_tailed(x[:, None], 0.9)), arviz_stats.eti(x, prob=0.9), rtol=1e-12)
-    np.testing.assert_allclose(np.ravel(highest_density(x[:, None], 0.9)), arviz_stats.hdi(x, prob=0.9), rtol=1e-12)
+    np.testing.assert_allclose(
+        np.ravel(equal_tailed(x[:, None], 0.9)), arviz_stats.eti(x, prob=0.9), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        np.ravel(highest_density(x[:, None], 0.9)), arviz_stats.hdi(x, prob=0.9), rtol=1e-12
+    )
 
 
 def test_hdi_of_odds_ratios_is_not_exp_of_the_hdi():

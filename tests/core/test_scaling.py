@@ -17,7 +17,13 @@ def table():
     rng = np.random.default_rng(5)
     n = 400
     return np.column_stack(
-        [np.ones(n), rng.normal(2000, 3, n), rng.integers(0, 2, n), rng.choice([-1.0, 4.0], n), rng.poisson(1, n)]
+        [
+            np.ones(n),
+            rng.normal(2000, 3, n),
+            rng.integers(0, 2, n),
+            rng.choice([-1.0, 4.0], n),
+            rng.poisson(1, n),
+        ]
     ).astype(float)
 
 

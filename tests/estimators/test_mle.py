@@ -10,7 +10,13 @@ import pytest
 from reference_cases import glm_cases, options, table
 
 import problogit as plg
-from problogit.errors import AliasingWarning, EstimationError, InputError, NotAvailableError, SeparationWarning
+from problogit.errors import (
+    AliasingWarning,
+    EstimationError,
+    InputError,
+    NotAvailableError,
+    SeparationWarning,
+)
 
 CASES = glm_cases()
 
@@ -62,7 +68,9 @@ def test_sandwiches_against_r_sandwich(case, model):
     for kind in case["hc"]:
         if kind in ("HC0", "HC1", "HC2", "HC3"):
             fit = model.fit(plg.MLE(covariance=kind))
-            np.testing.assert_allclose(fit.summary()["std_error"], case["hc_se"][kind], rtol=1e-7, err_msg=kind)
+            np.testing.assert_allclose(
+                fit.summary()["std_error"], case["hc_se"][kind], rtol=1e-7, err_msg=kind
+            )
 
 
 def test_statsmodels_result_has_our_standard_errors_and_a_summary(case, model):
@@ -93,7 +101,9 @@ def test_a_rescaled_column_divides_its_coefficient(c):
     scaled = plg.fit("switched ~ dist + arsenic", data.assign(arsenic=data["arsenic"] * c))
     np.testing.assert_allclose(scaled.coef["arsenic"] * c, plain.coef["arsenic"], rtol=1e-8)
     np.testing.assert_allclose(scaled.coef["dist"], plain.coef["dist"], rtol=1e-8)
-    np.testing.assert_allclose(scaled.summary()["std_error"]["arsenic"] * c, plain.summary()["std_error"]["arsenic"])
+    np.testing.assert_allclose(
+        scaled.summary()["std_error"]["arsenic"] * c, plain.summary()["std_error"]["arsenic"]
+    )
 
 
 # -- separation ------------------------------------------------------------------------------------------------
@@ -146,7 +156,10 @@ def test_profile_interval_of_an_infinite_coefficient_is_one_sided(rare_level):
             value, gradient = like.gradient(beta)
             return -value, -gradient[free]
 
-        return -minimize(objective, np.zeros(len(free)), jac=True, method="BFGS", options={"gtol": 1e-9}).fun - target
+        return (
+            -minimize(objective, np.zeros(len(free)), jac=True, method="BFGS", options={"gtol": 1e-9}).fun
+            - target
+        )
 
     assert row["lower"] == pytest.approx(brentq(profile, -10, 10, xtol=1e-10), abs=1e-5)
 
