@@ -11,7 +11,17 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-__all__ = ["Array", "DataReport", "Design", "Matrix", "Replay", "Response", "Rows", "Unseen", "VariableSummary"]
+__all__ = [
+    "Array",
+    "DataReport",
+    "Design",
+    "Matrix",
+    "Replay",
+    "Response",
+    "Rows",
+    "Unseen",
+    "VariableSummary",
+]
 
 Array = NDArray[np.float64]
 Matrix = Array | sp.csr_array
