@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from problogit.data.columns import Bools, Numbers
+from problogit.data.conversion import as_column
 from problogit.data.rows import Array, Matrix
 from problogit.data.sources import is_frame, open_source
 from problogit.data.table import Table, show_rows
@@ -33,17 +34,17 @@ def read_matrix(X: Any) -> tuple[Matrix, tuple[str, ...] | None, Any]:
     if is_frame(X) or isinstance(X, Mapping):
         source = open_source(X)
         return read_frame(source.read(source.names))
-    try:
-        array = np.asarray(X)
-        if array.dtype.kind not in "biuf":
-            array = np.asarray(X, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            explain("X", "must hold numbers", str(error), "Use a formula for text and categories.")
-        ) from error
+    array = np.asarray(X)
     if array.ndim != 2:
         remedy = "Use X.reshape(-1, 1) for a single column." if array.ndim == 1 else ""
         raise DataError(explain("X", "must have two dimensions (rows, columns)", f"{array.ndim}", remedy))
+    if array.dtype.kind == "O":  # Python numbers, perhaps with None
+        columns = {f"x{j}": as_column(f"x{j}", array[:, j]) for j in range(array.shape[1])}
+        return read_frame(Table(columns, array.shape[0], None, "X"))[0], None, np.arange(array.shape[0])
+    if array.dtype.kind not in "biuf":
+        raise DataError(
+            explain("X", "must hold real numbers", str(array.dtype), "Use a formula for text and categories.")
+        )
     return np.ascontiguousarray(array, dtype=np.float64), None, np.arange(array.shape[0])
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from problogit.data.coding import UNSEEN, Categorical, Coding, Factor, Numeric, Values, as_labels
 from problogit.data.columns import Labels, plain
+from problogit.data.formulaic_parts import contrast_table, read_contrast
 from problogit.data.rows import Array
 from problogit.data.values import Basis, Marked
 from problogit.errors import DataError, FormulaError
@@ -63,7 +64,7 @@ def _learn_categorical(
         raise FormulaError(f"{name!r} in the formula must give one value a row.")
     labels = _declared(name, labels, marked)
     counts = np.bincount(labels.codes, minlength=len(labels.levels))
-    contrast, custom = _contrast(marked.contrasts)
+    contrast, custom = read_contrast(marked.contrasts)
     notes: list[str] = []
     empty = [level for level, count in zip(labels.levels, counts, strict=True) if not count]
     if empty and not custom:
@@ -118,27 +119,6 @@ def _drop_levels(labels: Labels, counts: NDArray[Any]) -> Labels:
     return Labels(place[labels.codes], tuple(labels.levels[i] for i in kept), labels.declared)
 
 
-def _contrast(given: Any) -> tuple[Any, bool]:
-    """Formulaic's contrast object, and whether its matrix is tied to the levels that were named."""
-    from formulaic.transforms import ContrastsRegistry
-    from formulaic.transforms.contrasts import Contrasts
-
-    if given is None:
-        return ContrastsRegistry.treatment(), False
-    if isinstance(given, type) and issubclass(given, Contrasts):
-        given = given()
-    if isinstance(given, Contrasts):
-        tied = isinstance(given, ContrastsRegistry.custom) or (
-            isinstance(given, ContrastsRegistry.poly) and given.scores is not None
-        )
-        return given, tied
-    if isinstance(given, (dict, list, tuple)):
-        return ContrastsRegistry.custom(given), True
-    raise FormulaError(
-        "the second argument of C() must be a contrast such as contr.sum, or numbers for each level."
-    )
-
-
 def _coding(name: str, contrast: Any, levels: tuple[Any, ...], *, reduced: bool) -> Coding:
     listed = list(levels)
     if len(listed) == 1 and reduced:
@@ -149,14 +129,9 @@ def _coding(name: str, contrast: Any, levels: tuple[Any, ...], *, reduced: bool)
         hint = f"did you mean {close!r}?" if close else f"levels are {', '.join(map(repr, levels[:8]))}."
         raise DataError(f"{name}: the reference level {base!r} has no rows; {hint}")
     try:
-        table = sp.csr_array(
-            contrast.get_coding_matrix(listed, reduced_rank=reduced, sparse=True), dtype=np.float64
-        )
-        fields = contrast.get_coding_column_names(listed, reduced_rank=reduced)
-        form = contrast.get_factor_format(listed, reduced_rank=reduced)
+        table, names = contrast_table(contrast, name, listed, reduced=reduced)
     except (ValueError, TypeError, IndexError) as error:
         raise FormulaError(f"{name}: the contrasts do not fit the levels: {error}") from error
     if table.shape[0] != len(listed):
         raise FormulaError(f"{name}: the contrasts have {table.shape[0]} rows for {len(listed)} levels.")
-    table.eliminate_zeros()
-    return Coding(tuple(form.format(name=name, field=label) for label in fields), table=table)
+    return Coding(names, table=table)

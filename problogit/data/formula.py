@@ -8,12 +8,12 @@ whatever could run code.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from problogit.data.expression import Expression, read_column, read_expression
+from problogit.data.formulaic_parts import expand, tokens
 from problogit.data.reader import Names
 from problogit.errors import FormulaError, explain
 
@@ -151,34 +151,30 @@ def read_formula(text: Any, names: Names, reserved: Sequence[str] = ()) -> Formu
 
 
 def _check_tokens(text: str, right: str, names: Names) -> None:
-    """Refuse what is out of scope and whatever could run code, before formulaic sees more than characters."""
-    from formulaic.errors import FormulaSyntaxError
-    from formulaic.parser.algos.tokenize import tokenize
-    from formulaic.parser.types import Token
-
+    """Refuse what is out of scope and whatever could run code, before formulaic's parser sees the text."""
     try:
-        tokens = list(tokenize(right))
-    except FormulaSyntaxError as error:
-        raise _malformed(text, error) from error
-    inside = sum(token.token.count("%") for token in tokens if token.kind is not Token.Kind.OPERATOR)
-    within = sum(token.kind is Token.Kind.OPERATOR and token.token.strip() == "in" for token in tokens)
-    if not tokens or right.count("%") - inside != 2 * within:
+        pieces = tokens(right)
+    except ValueError as error:
+        raise FormulaError(f"formula {text!r} is malformed: {error}.") from error
+    inside = sum(piece.text.count("%") for piece in pieces if piece.kind != "operator")
+    within = sum(piece.kind == "operator" and piece.text.strip() == "in" for piece in pieces)
+    if not pieces or right.count("%") - inside != 2 * within:
         raise FormulaError(
             f"formula {text!r} is malformed: of the operators in percent signs only %in% exists."
         )
     previous = ""
-    for token in tokens:
-        if token.kind is Token.Kind.OPERATOR and "|" in token.token:
+    for kind, piece in pieces:
+        if kind == "operator" and "|" in piece:
             raise FormulaError(f"formula {text!r}: {_OUT_OF_SCOPE}")
-        if token.kind is Token.Kind.CONTEXT and token.token in "[]":
+        if kind == "context" and piece in "[]":
             raise FormulaError(
                 f"formula {text!r} is malformed: square brackets have no meaning in a formula."
             )
-        if token.kind is Token.Kind.PYTHON:
-            read_expression(token.token, names)
-        if token.kind is Token.Kind.VALUE:
-            _check_number(text, token.token, previous)
-        previous = token.token
+        if kind == "python":
+            read_expression(piece, names)
+        if kind == "value":
+            _check_number(text, piece, previous)
+        previous = piece
 
 
 def _check_number(text: str, value: str, previous: str) -> None:
@@ -195,29 +191,15 @@ def _check_number(text: str, value: str, previous: str) -> None:
         )
 
 
-def _malformed(text: str, error: Exception) -> FormulaError:
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().split("\n", maxsplit=1)[0]
-    plain = plain.replace("insuffient", "too few").replace("`", "'").rstrip(".")
-    return FormulaError(f"formula {text!r} is malformed: {plain[:1].lower()}{plain[1:]}.")
-
-
 def _expand(text: str, right: str, available: list[str]) -> tuple[TermText, ...]:
     """Let formulaic expand the right side into terms."""
-    from formulaic import Formula as FormulaicFormula
-    from formulaic.errors import FormulaicError
-    from formulaic.parser.types import Factor
-
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Python's hints on odd but harmless code
-            parsed = FormulaicFormula(right, _context={"__formulaic_variables_available__": available})
-    except (FormulaicError, ValueError, SyntaxError, RecursionError, StopIteration) as error:
-        raise _malformed(text, error) from error
-    terms = []
-    for term in parsed:
-        factors = [factor for factor in term.factors if factor.eval_method is not Factor.EvalMethod.LITERAL]
-        read = tuple(FactorText(f.expr, f.eval_method is Factor.EvalMethod.LOOKUP) for f in factors)
-        terms.append(TermText(str(term) if read else "Intercept", read))
-    if not terms:
+        expanded = expand(right, available)
+    except ValueError as error:
+        raise FormulaError(f"formula {text!r} is malformed: {error}.") from error
+    if not expanded:
         raise FormulaError(f"formula {text!r} has no term; write '1' for a constant.")
-    return tuple(terms)
+    return tuple(
+        TermText(label if factors else "Intercept", tuple(FactorText(*factor) for factor in factors))
+        for label, factors in expanded
+    )

@@ -139,7 +139,9 @@ def assemble(
     sparse : bool
         A csr_array instead of a C-ordered ndarray.
     """
-    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite in the end is told by term and row
+    with np.errstate(
+        invalid="ignore", over="ignore"
+    ):  # what is not finite in the end is told by term and row
         return _sparse(layout, factors, values, n_rows) if sparse else _dense(layout, factors, values, n_rows)
 
 

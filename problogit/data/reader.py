@@ -8,15 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from problogit.data import calls, nodes
+from problogit.data.formulaic_parts import CONTRASTS, contrast_class
 from problogit.data.table import unknown_column
-from problogit.data.transforms import (
-    CONTRASTS,
-    ELEMENTWISE,
-    REFUSED,
-    TRANSFORMS,
-    contrast_class,
-    listed_names,
-)
+from problogit.data.transforms import ELEMENTWISE, REFUSED, TRANSFORMS, listed_names
 from problogit.data.values import Env, Node
 from problogit.errors import FormulaError
 from problogit.validation import nearest

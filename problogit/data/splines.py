@@ -64,7 +64,7 @@ def natural_spline(
     basis = _values(spline, x, low, high)[:, first:]
     rotation = np.linalg.qr(constraints.T, mode="complete")[0]
     # einsum, not a BLAS product, whose last bit would depend on how many rows are evaluated together
-    return np.einsum("ij,jk->ik", basis, rotation[:, 2:])
+    return np.asarray(np.einsum("ij,jk->ik", basis, rotation[:, 2:]), dtype=np.float64)
 
 
 def _learn(

@@ -1,8 +1,7 @@
 """The functions that a formula may call. Nothing else can be called from formula text.
 
 Two kinds: elementwise functions of numbers, and transforms that learn from the training data (``bs`` its knots,
-``scale`` its mean) and are replayed with what they learned. The spline and polynomial bases and the contrasts are
-formulaic's, which is imported here and in `formula` only.
+``scale`` its mean) and are replayed with what they learned.
 """
 
 from __future__ import annotations
@@ -15,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit.data.columns import Labels, plain
+from problogit.data.formulaic_parts import CONTRASTS, make_basis
 from problogit.data.splines import natural_spline
 from problogit.data.values import Basis, Env, Marked
 from problogit.errors import DataError, FormulaError
 
-__all__ = ["CONTRASTS", "ELEMENTWISE", "REFUSED", "TRANSFORMS", "Function", "contrast_class", "listed_names"]
+__all__ = ["ELEMENTWISE", "REFUSED", "TRANSFORMS", "Function", "listed_names"]
 
 
 class Function(NamedTuple):
@@ -108,24 +108,6 @@ REFUSED: Mapping[str, str] = MappingProxyType(
     }
 )
 
-CONTRASTS = ("treatment", "sum", "helmert", "diff", "poly", "SAS", "custom")
-
-
-def contrast_class(name: str) -> Any:
-    """Formulaic's class of a contrast (`CONTRASTS`), or of patsy's spelling of it."""
-    from formulaic.transforms import ContrastsRegistry
-
-    listed = {
-        "treatment": ContrastsRegistry.treatment,
-        "sum": ContrastsRegistry.sum,
-        "helmert": ContrastsRegistry.helmert,
-        "diff": ContrastsRegistry.diff,
-        "poly": ContrastsRegistry.poly,
-        "SAS": ContrastsRegistry.SAS,
-        "custom": ContrastsRegistry.custom,
-    }
-    return listed[name]
-
 
 def _identity(state: dict[str, Any], env: Env, x: Any) -> Any:  # noqa: ARG001
     return x
@@ -159,17 +141,14 @@ def _natural(state: dict[str, Any], env: Env, x: Any, *arguments: Any, **options
     return Basis(matrix, tuple(str(i) for i in range(1, matrix.shape[1] + 1)), drop=0 if whole else None)
 
 
-def _formulaic(name: str) -> Callable[..., Any]:
-    """A stateful transform of formulaic, fed with plain arrays; what it learns lands in `state`."""
+def _learned(name: str) -> Callable[..., Any]:
+    """A stateful transform of formulaic, fed with plain arrays."""
 
     def call(state: dict[str, Any], env: Env, x: Any, *arguments: Any, **options: Any) -> Any:
-        from formulaic.transforms import TRANSFORMS
-
         x = _floats(x)
         if name == "bs" and "lower_bound" in state and options.get("extrapolation", "raise") == "raise":
             _inside(x, state, env)
-        with np.errstate(all="ignore"):  # what is not finite in the end is told by column and row
-            return _basis(TRANSFORMS[name](x, *arguments, _state=state, **options))
+        return make_basis(name, x, state, arguments, options)
 
     return call
 
@@ -184,36 +163,19 @@ def _inside(x: NDArray[np.float64], state: Mapping[str, Any], env: Env) -> None:
         )
 
 
-def _basis(result: Any) -> Any:
-    """Formulaic's result as an array or a `Basis`."""
-    from formulaic.materializers.types import FactorValues
-
-    if not isinstance(result, FactorValues):
-        matrix = np.asarray(result, dtype=np.float64)
-        return matrix if matrix.ndim == 1 else Basis(matrix, tuple(str(i) for i in range(matrix.shape[1])))
-    about, inner = result.__formulaic_metadata__, result.__wrapped__
-    if isinstance(inner, dict):
-        fields = list(inner)
-        matrix = np.column_stack([np.asarray(inner[key], dtype=np.float64) for key in fields])
-        drop = fields.index(about.drop_field) if about.spans_intercept else None
-        return Basis(matrix, tuple(str(key) for key in fields), drop)
-    matrix = np.asarray(inner, dtype=np.float64)
-    return Basis(matrix, tuple(str(key) for key in about.column_names))
-
-
 TRANSFORMS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "I": _identity,
         "C": _mark,
         "ns": _natural,
-        "bs": _formulaic("bs"),
-        "cr": _formulaic("cr"),
-        "cs": _formulaic("cs"),
-        "cc": _formulaic("cc"),
-        "poly": _formulaic("poly"),
-        "center": _formulaic("center"),
-        "scale": _formulaic("scale"),
-        "standardize": _formulaic("standardize"),
+        "bs": _learned("bs"),
+        "cr": _learned("cr"),
+        "cs": _learned("cs"),
+        "cc": _learned("cc"),
+        "poly": _learned("poly"),
+        "center": _learned("center"),
+        "scale": _learned("scale"),
+        "standardize": _learned("standardize"),
     }
 )
 

@@ -108,7 +108,8 @@ def test_intervals_become_text_levels_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [[dt.date(2020, 1, 1), None], pd.date_range("2020", periods=2), pl.Series([dt.date(2020, 1, 1), None])]
+    "values",
+    [[dt.date(2020, 1, 1), None], pd.date_range("2020", periods=2), pl.Series([dt.date(2020, 1, 1), None])],
 )
 def test_dates_are_kept_opaque(values: object) -> None:
     column = as_column("x", values)

@@ -225,7 +225,9 @@ def test_any_text_is_a_value_or_a_clear_refusal(text: str) -> None:
 def test_unknown_names_suggest() -> None:
     with pytest.raises(DataError, match="column 'flga' is not in the data; did you mean 'flag'"):
         value("flga")
-    with pytest.raises(FormulaError, match=r"logg\(\) in the formula is not a listed function; did you mean log"):
+    with pytest.raises(
+        FormulaError, match=r"logg\(\) in the formula is not a listed function; did you mean log"
+    ):
         value("logg(x)")
 
 

@@ -67,7 +67,9 @@ def test_parts_of_the_training_data_replay_to_the_same_columns(right: str) -> No
     for part in (slice(0, 10), slice(10, 80), slice(33, 34), slice(79, None, -1)):
         replayed = built.design.replay(FRAME[part])
         # matrix products inside cr() may round the last bit by the number of rows; all else is exact
-        np.testing.assert_allclose(replayed.X, built.rows.X[part], rtol=0, atol=1e-15 if "cr(" in right else 0)
+        np.testing.assert_allclose(
+            replayed.X, built.rows.X[part], rtol=0, atol=1e-15 if "cr(" in right else 0
+        )
         assert replayed.complete.all()
         assert list(replayed.index) == list(FRAME.index[part])
 
@@ -114,7 +116,9 @@ def test_missing_column_and_other_kind_are_errors() -> None:
     design = fitted("a*x").design
     with pytest.raises(DataError, match="column 'x' is not in the new data; did you mean 'X'"):
         design.replay({"a": ["A"], "X": [1.0]})
-    with pytest.raises(DataError, match="column 'x' must hold numbers, as when the model was fitted; received 'labels'"):
+    with pytest.raises(
+        DataError, match="column 'x' must hold numbers, as when the model was fitted; received 'labels'"
+    ):
         design.replay({"a": ["A"], "x": ["1.0"]})
     with pytest.raises(DataError, match="column 'x' at row 1 must be finite"):
         design.replay({"a": ["A", "B"], "x": [1.0, np.inf]})
@@ -150,7 +154,9 @@ def test_a_transform_without_a_value_is_an_incomplete_row() -> None:
 
 def test_splines_outside_the_training_range() -> None:
     far = {"x": [0.0, 99.0]}
-    with pytest.raises(DataError, match=r"bs\(\) was fitted on values from .* and row 1 lie outside.*extrapolation='clip'"):
+    with pytest.raises(
+        DataError, match=r"bs\(\) was fitted on values from .* and row 1 lie outside.*extrapolation='clip'"
+    ):
         fitted("bs(x, df=5)").design.replay(far)
     replayed = fitted("bs(x, df=5, extrapolation='na')").design.replay(far)
     np.testing.assert_array_equal(replayed.complete, [True, False])
@@ -173,7 +179,9 @@ def test_splines_outside_the_training_range() -> None:
         ("C(k % 2)", {"k": [0.0, 0.5, 0.25, 0.5]}, "k", (0.5, 0.25)),
     ],
 )
-def test_unseen_levels_name_column_levels_and_rows(right: str, new: Any, column: str, levels: tuple[Any, ...]) -> None:
+def test_unseen_levels_name_column_levels_and_rows(
+    right: str, new: Any, column: str, levels: tuple[Any, ...]
+) -> None:
     design = fitted(right).design
     frame = pd.DataFrame(new, index=["r0", "r1", "r2", "r3"])
     with pytest.raises(UnseenLevelError) as caught:
@@ -182,7 +190,10 @@ def test_unseen_levels_name_column_levels_and_rows(right: str, new: Any, column:
     assert caught.value.levels == levels
     assert caught.value.rows == ("r1", "r2", "r3")
     text = str(caught.value)
-    assert f"column {column!r} holds levels that the training data did not have: {levels[0]!r}, {levels[1]!r}" in text
+    assert (
+        f"column {column!r} holds levels that the training data did not have: {levels[0]!r}, {levels[1]!r}"
+        in text
+    )
     assert "(rows r1, r2, r3)" in text
     assert "unseen='nan'" in text
 
@@ -211,7 +222,9 @@ def test_unseen_average_is_the_mean_of_the_coded_columns_over_levels(right: str)
     built = build_from_formula(f"y ~ {right}", FRAME, trials="m", event=None)
     mass = FRAME["m"].groupby(FRAME["a"]).sum()
     row = FRAME[4:5]
-    parts = [built.design.replay(row.assign(a=level)).X * share for level, share in (mass / mass.sum()).items()]
+    parts = [
+        built.design.replay(row.assign(a=level)).X * share for level, share in (mass / mass.sum()).items()
+    ]
     replayed = built.design.replay(row.assign(a="Z"), unseen="average")
     np.testing.assert_allclose(replayed.X, sum(parts), rtol=1e-13)
     assert replayed.complete.all()
@@ -219,7 +232,9 @@ def test_unseen_average_is_the_mean_of_the_coded_columns_over_levels(right: str)
 
 def test_unseen_average_of_the_main_effect_is_the_column_mean() -> None:
     built = fitted("a")
-    np.testing.assert_allclose(built.design.replay({"a": ["Z"]}, unseen="average").X[0], built.rows.X.mean(axis=0))
+    np.testing.assert_allclose(
+        built.design.replay({"a": ["Z"]}, unseen="average").X[0], built.rows.X.mean(axis=0)
+    )
 
 
 def test_unseen_must_be_a_known_word() -> None:
@@ -244,7 +259,9 @@ def test_one_level_factors_are_left_out_by_name() -> None:
     assert any("'one' has the one level 'k'" in note for note in built.report.notes)
     plain = build_from_formula("y ~ x + one", FRAME.assign(one="k"))
     assert plain.design.terms == ("Intercept", "x")
-    assert plain.report.notes == ("The factor 'one' has the one level 'k' among the rows used and was left out.",)
+    assert plain.report.notes == (
+        "The factor 'one' has the one level 'k' among the rows used and was left out.",
+    )
     with pytest.raises(UnseenLevelError):
         plain.design.replay(FRAME.assign(one="other"))
     np.testing.assert_array_equal(plain.design.replay(FRAME.assign(one="k")).X, plain.rows.X)
@@ -398,7 +415,11 @@ LEVELS = st.one_of(st.integers(-5, 5), st.booleans(), st.sampled_from(["", "a", 
 @given(st.lists(LEVELS, min_size=2, max_size=12), st.data())
 def test_any_levels_replay_through_json(levels: list[Any], data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from([int, bool, str]))
-    values = [kind(level) if isinstance(level, int) else level for level in levels if kind is str or isinstance(level, int)]
+    values = [
+        kind(level) if isinstance(level, int) else level
+        for level in levels
+        if kind is str or isinstance(level, int)
+    ]
     if len(values) < 2:
         return
     frame = pd.DataFrame({"y": [i % 2 for i in range(len(values))], "g": values})

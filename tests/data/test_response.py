@@ -21,7 +21,12 @@ ACCEPTED: dict[str, tuple[Any, Any, Any, Any]] = {  # values, event=, event foun
     "bool": ([False, True, True, False], None, True, False),
     "text, alphabetical as R": (["no", "yes", "yes", "no"], None, "yes", "no"),
     "categories, later one": (pd.Categorical(["z", "a", "a", "z"], categories=["z", "a"]), None, "a", "z"),
-    "ordered, last one": (pd.Categorical(["lo", "hi", "hi", "lo"], ["lo", "hi"], ordered=True), None, "hi", "lo"),
+    "ordered, last one": (
+        pd.Categorical(["lo", "hi", "hi", "lo"], ["lo", "hi"], ordered=True),
+        None,
+        "hi",
+        "lo",
+    ),
     "two used of three categories": (pd.Categorical(["a", "c", "c", "a"], ["a", "b", "c"]), None, "c", "a"),
     "polars enum": (pl.Series(["z", "a", "a", "z"], dtype=pl.Enum(["z", "a"])), None, "a", "z"),
     "1/2 with event": ([1, 2, 2, 1], 2, 2, 1),
@@ -73,7 +78,9 @@ def test_missing_responses_are_dropped_also_under_an_expression() -> None:
         assert built.report.dropped_by == {f"missing {left}": 1}
 
 
-@pytest.mark.parametrize("values", [[1, 1, 1, 1], [0, 0, 0, 0], [True] * 4, pd.Categorical(["a"] * 4, ["a", "b"])])
+@pytest.mark.parametrize(
+    "values", [[1, 1, 1, 1], [0, 0, 0, 0], [True] * 4, pd.Categorical(["a"] * 4, ["a", "b"])]
+)
 def test_a_constant_response_is_left_to_the_estimators(values: Any) -> None:
     built = build_from_formula("y ~ x", {"y": values, "x": X})
     assert len(set(built.rows.successes)) == 1
@@ -102,7 +109,11 @@ def test_a_single_text_needs_its_event_named() -> None:
         ([5, 5, 5, 5], None, "it has 5. Say event=5"),
         ([0, 1, np.inf, 0], None, "must be finite"),
         ([None, None, None, None], None, "has no value that is not missing"),
-        (["no", "yes", "yes", "no"], "Yes", "event must be a value of the response 'y', 'no' or 'yes'.*Did you mean 'yes'"),
+        (
+            ["no", "yes", "yes", "no"],
+            "Yes",
+            "event must be a value of the response 'y', 'no' or 'yes'.*Did you mean 'yes'",
+        ),
         ([0, 1, 1, 0], "1", "event must be a value of the response 'y', 0 or 1"),
         ([0, 1, 1, 0], 2, "event must be a value of the response 'y', 0 or 1; received 2"),
         (pd.date_range("2024", periods=4), None, "must hold numbers, truth values or text"),

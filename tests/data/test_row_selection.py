@@ -29,7 +29,9 @@ def build(formula: str = "y ~ x", /, *, change: dict[str, Any] | None = None, **
 
 
 def test_missing_rows_are_dropped_counted_and_keep_their_labels() -> None:
-    frame = pd.DataFrame(BASE | {"x": [1.0, None, 3.0, 4.0, 5.0], "a": ["p", None, "p", None, "p"]}, index=list("vwxyz"))
+    frame = pd.DataFrame(
+        BASE | {"x": [1.0, None, 3.0, 4.0, 5.0], "a": ["p", None, "p", None, "p"]}, index=list("vwxyz")
+    )
     built = build_from_formula("y ~ x + a", frame)
     np.testing.assert_array_equal(built.rows.kept, [0, 2, 4])
     assert list(built.rows.index) == list("vwxyz")
@@ -83,7 +85,13 @@ def test_a_role_leaves_the_dot() -> None:
 def test_weight_zero_is_row_absent(weights: list[int]) -> None:
     rng = np.random.default_rng(1)
     frame = pd.DataFrame(
-        {"y": [0, 1] * 4, "x": rng.normal(size=8), "a": list("ppqqrrss"), "z": rng.uniform(size=8), "w": weights}
+        {
+            "y": [0, 1] * 4,
+            "x": rng.normal(size=8),
+            "a": list("ppqqrrss"),
+            "z": rng.uniform(size=8),
+            "w": weights,
+        }
     )
     present = frame[frame["w"] > 0]
     if present["y"].nunique() < 2:
@@ -111,8 +119,16 @@ BAD: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"trials": "m"}, {"m": [1, 2, -3, 4, 5]}, "trials at row 2 must be whole numbers"),
     ({"trials": "m"}, {"m": [1, 2.5, 3, 4, 5]}, "trials at row 1 must be whole numbers"),
     ({"trials": "m"}, {"m": [1, np.inf, 3, 4, 5]}, "trials at row 1 must be whole numbers"),
-    ({"trials": "m"}, {"y": [0, 3, 1, 0, 1]}, "must not exceed the trials; it has 3 events in 2 trials at row 1"),
-    ({"trials": "m"}, {"y": [0, 0.5, 1, 0, 1]}, "at row 1 must be a whole number of events >= 0; received 0.5. Multiply"),
+    (
+        {"trials": "m"},
+        {"y": [0, 3, 1, 0, 1]},
+        "must not exceed the trials; it has 3 events in 2 trials at row 1",
+    ),
+    (
+        {"trials": "m"},
+        {"y": [0, 0.5, 1, 0, 1]},
+        "at row 1 must be a whole number of events >= 0; received 0.5. Multiply",
+    ),
     ({"trials": "m"}, {"y": [0, -1, 1, 0, 1]}, "at row 1 must be a whole number of events"),
     ({"trials": "m"}, {"y": list("ababa")}, "must count events where trials= is given"),
     ({"trials": "m", "event": 1}, {}, "event has no meaning with trials="),

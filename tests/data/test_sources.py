@@ -58,7 +58,17 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 KINDS = [
-    *("pandas", "polars", "polars lazy", "pyarrow", "dict of arrays", "dict of lists", "csv", "csv as text", "tsv"),
+    *(
+        "pandas",
+        "polars",
+        "polars lazy",
+        "pyarrow",
+        "dict of arrays",
+        "dict of lists",
+        "csv",
+        "csv as text",
+        "tsv",
+    ),
     *("compressed csv", "parquet", "folder of csv", "folder of parquet", "glob of csv", "glob of parquet"),
 ]
 
@@ -148,7 +158,14 @@ def bad_files(folder: Path) -> dict[str, tuple[Any, str]]:
 @pytest.mark.parametrize(
     "case",
     [
-        *("missing file", "unknown suffix", "empty folder", "glob without a match", "mixed folder", "other columns"),
+        *(
+            "missing file",
+            "unknown suffix",
+            "empty folder",
+            "glob without a match",
+            "mixed folder",
+            "other columns",
+        ),
         *("repeated name", "blank file", "not text", "not parquet", "truncated parquet"),
     ],
 )
@@ -166,7 +183,10 @@ def test_files_that_cannot_be_used(case: str, tmp_path: Path) -> None:
         ([{"x": 1}], "data must be.*received 'list'"),
         ({"x": [1, 2], "y": [1]}, "must have columns of one length; received 'x: 2, y: 1'"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "unique column names; received 'a'"),
-        (pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")])), "one row of column names"),
+        (
+            pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")])),
+            "one row of column names",
+        ),
     ],
 )
 def test_tables_that_cannot_be_used(data: Any, words: str) -> None:

@@ -23,7 +23,9 @@ FRAME = pd.DataFrame(
         "k": RNG.integers(0, 4, N),
         "flag": RNG.integers(0, 2, N).astype(bool),
         "a b": RNG.normal(size=N),
-        "cat": pd.Categorical(RNG.choice(["lo", "mid", "hi"], N), categories=["lo", "mid", "hi"], ordered=True),
+        "cat": pd.Categorical(
+            RNG.choice(["lo", "mid", "hi"], N), categories=["lo", "mid", "hi"], ordered=True
+        ),
     }
 )
 
@@ -104,9 +106,21 @@ def test_random_formulas_against_formulaic(terms: list[str], intercept: bool) ->
 #   unname(model.matrix(~ a*b)); unname(model.matrix(~ a:xx)); unname(model.matrix(~ 0 + a:b))
 R_FRAME = pd.DataFrame({"y": [0, 1, 0, 1, 1], "a": list("ABCAB"), "b": list("ppqqq"), "xx": [1, 2, 3, 4, 5]})
 R_MATRICES = {
-    "a*b": [[1, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0], [1, 0, 1, 1, 0, 1], [1, 0, 0, 1, 0, 0], [1, 1, 0, 1, 1, 0]],
+    "a*b": [
+        [1, 0, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [1, 0, 1, 1, 0, 1],
+        [1, 0, 0, 1, 0, 0],
+        [1, 1, 0, 1, 1, 0],
+    ],
     "a:xx": [[1, 1, 0, 0], [1, 0, 2, 0], [1, 0, 0, 3], [1, 4, 0, 0], [1, 0, 5, 0]],
-    "0 + a:b": [[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1], [0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 1, 0]],
+    "0 + a:b": [
+        [1, 0, 0, 0, 0, 0],
+        [0, 1, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 1],
+        [0, 0, 0, 1, 0, 0],
+        [0, 0, 0, 0, 1, 0],
+    ],
     "C(a, contr.sum)": [[1, 1, 0], [1, 0, 1], [1, -1, -1], [1, 1, 0], [1, 0, 1]],
     "C(a, contr.helmert)": [[1, -1, -1], [1, 1, -1], [1, 0, 2], [1, -1, -1], [1, 1, -1]],
 }
