@@ -60,7 +60,7 @@ def magnitudes(X: Matrix, Z: Array) -> Array:
 
 
 def cleaned_product(X: Matrix, Z: Array) -> tuple[Array, Array]:
-    """X @ Z with entries that are rounding noise set to zero, and |X| |Z|."""
+    """X @ Z with entries that are rounding noise (small beside |X| |Z|) set to zero, and |X| |Z|."""
     values, size = np.asarray(X @ Z), magnitudes(X, Z)
     return np.where(np.abs(values) <= SIGN_TOLERANCE * size, 0.0, values), size
 
@@ -158,7 +158,7 @@ def _triangle(A: Matrix) -> Array:
     return triangle
 
 
-def _solve(cost: Array, A: Matrix, rhs: Array, bounds: Array) -> tuple[Array, float]:
+def _solve(cost: Array, A: Matrix, rhs: Array, bounds: Any) -> tuple[Array, float]:
     """Minimise cost'y subject to A y = rhs and bounds; returns multipliers of A and the value."""
     coefficients: Any = A
     if sp.issparse(A) or np.count_nonzero(np.asarray(A)) < 0.3 * A.shape[0] * A.shape[1]:

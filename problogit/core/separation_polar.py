@@ -53,8 +53,9 @@ class PolarTest:
             if point is None:
                 waiting = waiting[1:]
                 continue
-            values, size = cleaned_product(functions[waiting], point)
-            below = values < -_SHARED_DEPTH * size
+            values = functions[waiting] @ point
+            size = np.linalg.norm(functions[waiting], axis=1) * np.linalg.norm(point)
+            below = np.asarray(values < -_SHARED_DEPTH * size)
             below[0] = True
             result[waiting[below]] = True
             waiting = waiting[~below]

@@ -22,6 +22,7 @@ __all__ = ["SignedRows", "Support", "find_support"]
 
 Mask = NDArray[np.bool_]
 _START_ROWS = 1000
+_CLEAR = 1e-6  # a_i'd of a row outside the working set, where the program makes it 1 inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +49,8 @@ class SignedRows:
         return int(self.A.shape[1] if self.basis is None else self.basis.shape[1])
 
     def direction(self, z: Array) -> Array:
-        """basis @ z."""
-        return z if self.basis is None else np.asarray(self.basis @ z)
+        """basis @ z, without rounding noise."""
+        return z if self.basis is None else cleaned_product(self.basis, z)[0]
 
     def take(self, rows: NDArray[np.intp]) -> Matrix:
         """These rows as functions of z, divided by powers of two; rounding noise is set to zero."""
@@ -85,8 +86,8 @@ def find_support(rows: SignedRows, free: NDArray[np.intp]) -> Support:
     """Solve the program of maximal support exactly, on as few rows as settle it.
 
     The cone of a working set contains the cone of all rows. A solution on the working set therefore solves the whole
-    problem once (i) it violates no other row and (ii) every other row with a_i'd = 0 vanishes on the whole null space
-    of the unseparated rows of the working set. Rows that break (i) or (ii) join the working set.
+    problem once every other row either is clearly separated by it or vanishes on the whole null space of the
+    unseparated rows of the working set. Rows that do neither join the working set.
 
     Parameters
     ----------
@@ -94,30 +95,27 @@ def find_support(rows: SignedRows, free: NDArray[np.intp]) -> Support:
     free : ndarray of int, shape (q,)
         Columns of X that z stands for: ``basis[free]`` is the identity.
     """
-    n = int(rows.A.shape[0])
-    work = _first_rows(n, rows.dimension)
+    n, q = int(rows.A.shape[0]), rows.dimension
+    if n == 0 or q == 0:
+        z = np.zeros(q)
+        return Support(np.zeros(n, dtype=bool), rows.direction(z), rows.direction(np.eye(q)), free)
+    work = _first_rows(n, q)
     while True:
         part = rows.take(work)
         z, positive = largest_support(part)
         z, positive, null, null_free = _repair(part, z, positive, rows.first)
         basis = rows.direction(null)
         direction = rows.direction(z)
-        values, size = cleaned_product(rows.A, direction)
-        outside = np.ones(n, dtype=bool)
-        outside[work] = False
-        wrong = np.flatnonzero(outside & (values < 0))
-        unclear = np.flatnonzero(outside & (values == 0))
-        if null.shape[1]:
-            unclear = unclear[cleaned_product(rows.A[unclear], basis)[0].any(axis=1)]
-        else:
-            unclear = unclear[:0]
-        if not wrong.size and not unclear.size:
-            separated = outside & (values > 0)
+        values = np.asarray(rows.A @ direction)
+        values[work] = 1.0
+        unclear = np.flatnonzero(values < _CLEAR)
+        unclear = unclear[cleaned_product(rows.A[unclear], basis)[0].any(axis=1)]
+        if not unclear.size:
+            separated = values >= _CLEAR
             separated[work] = positive
             return Support(separated, direction, basis, free[null_free])
-        depth = values[wrong] / size[wrong]
-        found = np.r_[wrong[np.argsort(depth, kind="stable")], unclear]
-        work = np.r_[work, found[: max(work.size, _START_ROWS)]]
+        worst = unclear[np.argsort(values[unclear], kind="stable")]
+        work = np.r_[work, worst[: max(work.size, _START_ROWS)]]
 
 
 def _first_rows(n: int, q: int) -> NDArray[np.intp]:
