@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from problogit.data.array_design import ArrayDesign, Built
@@ -14,7 +15,7 @@ from problogit.data.matrix import Layout
 from problogit.data.reader import Names
 from problogit.data.response import ResponseCoding, evaluate_left, learn_response
 from problogit.data.roles import Roles, read_roles
-from problogit.data.rows import DataReport, Design, Rows
+from problogit.data.rows import Design, Rows
 from problogit.data.selection import select_rows
 from problogit.data.sources import open_source
 from problogit.data.state import unpack
@@ -49,7 +50,7 @@ def build_from_formula(  # noqa: PLR0913 - the keywords of a model are a contrac
     check_choice("missing", missing, ("drop", "error", "raise"))
     functions = _functions(context)
     source = open_source(data)
-    names = Names(source.names, tuple(functions), source.origin)
+    names = Names(dict.fromkeys(source.names), tuple(functions), source.origin)
     given = {"trials": trials, "weights": weights, "offset": offset}
     by_name = [value for value in given.values() if isinstance(value, str)]
     read = read_formula(formula, names, reserved=by_name)
@@ -72,25 +73,20 @@ def build_from_formula(  # noqa: PLR0913 - the keywords of a model are a contrac
         missing="drop" if missing == "drop" else "error",
         name=left.text,
     )
+    mass = picked.weights * picked.trials
     design, X, notes = learn_design(
-        read,
-        coding,
-        roles,
-        table,
-        rows=picked.kept,
-        mass=picked.weights * picked.trials,
-        functions=functions,
-        states=states,
+        read, coding, roles, table, rows=picked.kept, mass=mass, functions=functions, states=states
     )
     rows = Rows(X, picked.successes, picked.trials, picked.weights, picked.offset, picked.kept, table.index)
-    left_out = picked.report
-    summaries = summarise(
-        {name: table.columns[name] for name in design.variables},
-        picked.kept,
-        picked.weights * picked.trials,
-        as_labels=[part.column for part in design.parts if isinstance(part, Categorical)],
+    report = replace(
+        picked.report,
+        notes=notes,
+        variables=summarise(
+            table.take(picked.kept, design.variables),
+            mass,
+            as_labels=[part.column for part in design.parts if isinstance(part, Categorical)],
+        ),
     )
-    report = DataReport(left_out.n_input, left_out.n_dropped, left_out.dropped_by, notes, summaries)
     return Built(design, coding.response, rows, report)
 
 
@@ -156,7 +152,7 @@ def _formula_design(state: Mapping[str, Any], functions: Functions) -> FormulaDe
     kinds = {str(name): str(kind) for name, kind in state["columns"].items()}
     if not set(kinds.values()) <= {"numbers", "labels", "opaque"}:
         raise ValueError("a column is of an unknown kind")
-    names = Names(tuple(kinds), tuple(functions), "the saved design")
+    names = Names(kinds, tuple(functions), "the saved design")
     texts = tuple(FactorText(str(factor["text"]), bool(factor["is_column"])) for factor in state["factors"])
     parts = tuple(
         factor_from_state(text.text, factor) for text, factor in zip(texts, state["factors"], strict=True)

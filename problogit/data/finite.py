@@ -35,24 +35,27 @@ class RowLabels:
 
 def finite_rows(X: Matrix) -> Bools:
     """Rows without infinite or undefined entries."""
-    if isinstance(X, np.ndarray):
-        with np.errstate(all="ignore"):
-            sums = X.sum(axis=1)
-        good = np.isfinite(sums)
-        if not good.all():  # a sum of finite numbers may overflow
-            good[~good] = np.isfinite(X[~good]).all(axis=1)
-        return np.asarray(good, dtype=bool)
     good = np.ones(X.shape[0], dtype=bool)
-    bad = ~np.isfinite(X.data)
-    if bad.any():
-        good[np.searchsorted(X.indptr, np.flatnonzero(bad), side="right") - 1] = False
+    stored = X if isinstance(X, np.ndarray) else X.data
+    if _all_finite(stored):
+        return good
+    if isinstance(X, np.ndarray):
+        return np.asarray(np.isfinite(X).all(axis=1), dtype=bool)
+    bad = np.flatnonzero(~np.isfinite(X.data))
+    good[np.searchsorted(X.indptr, bad, side="right") - 1] = False
     return good
+
+
+def _all_finite(values: Any) -> bool:
+    """One pass without a temporary: a finite sum has finite parts (a sum that overflows is looked at again)."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(values.sum()))
 
 
 def check_infinite(columns: Mapping[str, Column], show: Callable[[Any], str]) -> None:
     """Refuse infinite values in the user's own columns."""
     for name, column in columns.items():
-        if isinstance(column, Numbers) and column.values.dtype.kind == "f":
+        if isinstance(column, Numbers) and column.values.dtype.kind == "f" and not _all_finite(column.values):
             bad = np.isinf(column.values)
             if bad.any():
                 raise DataError(

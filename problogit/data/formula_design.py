@@ -144,7 +144,7 @@ class FormulaDesign(Design):
             As in `replay`; also for a response that is neither the event nor its opposite.
         """
         source = open_source(data)
-        left = read_left(self.left, Names(source.names, tuple(self.functions), source.origin))
+        left = read_left(self.left, Names(dict.fromkeys(source.names), tuple(self.functions), source.origin))
         table = source.read((*self.variables, *left.columns, *self.roles.columns.values()))
         parts = self.roles.for_new_data(table, self.roles.given)
         states = {text: dict(state) for text, state in self.states.items()}
@@ -229,8 +229,9 @@ class FormulaDesign(Design):
 
 def _read(data: Any, wanted: Sequence[str]) -> Table:
     source = open_source(data)
+    present = set(source.names)
     for name in wanted:
-        if name not in source.names:
+        if name not in present:
             raise unknown_column(name, source.names, "the new data")
     return source.read(wanted)
 

@@ -54,10 +54,10 @@ def learn_design(
     design, X, notes
     """
     texts = tuple(dict.fromkeys(factor for term in formula.terms for factor in term.factors))
-    names = Names(tuple(table.columns), tuple(functions), table.origin)
+    names = Names(table.columns, tuple(functions), table.origin)
     expressions = tuple(text.read(names) for text in texts)
     variables = tuple(dict.fromkeys(name for expression in expressions for name in expression.columns))
-    columns = {name: table.columns[name].take(rows) for name in variables}
+    columns = table.take(rows, variables)
     labels = RowLabels(table.index, rows)
     check_infinite(columns, labels.show)
     parts: list[Factor] = []

@@ -147,13 +147,13 @@ def assemble(
 
 def _dense(layout: Layout, factors: Sequence[Factor], values: Sequence[Values], n_rows: int) -> Array:
     out = np.empty((n_rows, len(layout.terms)))
-    coders = {key: factors[key[0]].coder(reduced=key[1]) for product in layout.flat for key in product}
+    products = [(product, _width(product, factors)) for product in layout.flat]
+    coders = {key: factors[key[0]].coder(reduced=key[1]) for product, _ in products for key in product}
     for start in range(0, n_rows, _BLOCK):
         block = slice(start, min(start + _BLOCK, n_rows))
         coded = {key: coder(values[key[0]][block]) for key, coder in coders.items()}
         place = 0
-        for product in layout.flat:
-            width = _width(product, factors)
+        for product, width in products:
             target = out[block, place : place + width]
             if product:
                 target[...] = reduce(_cross, (coded[key] for key in product))

@@ -255,7 +255,7 @@ def _from_numbers(name: str, column: Numbers, event: Any) -> ResponseCoding:
         return ResponseCoding(name, True, False) if event is None else _choose(name, [False, True], event)  # noqa: FBT003
     if not np.isfinite(present).all():
         raise DataError(explain(f"response {name!r}", "must be finite", "inf"))
-    distinct = np.unique(present)
+    distinct = _distinct(present)
     values = [int(value) if float(value).is_integer() else float(value) for value in distinct[:7]]
     if len(distinct) <= 2 and set(values) <= {0, 1}:
         return ResponseCoding(name, 1, 0) if event is None else _choose(name, [0, 1], event)
@@ -270,6 +270,14 @@ def _from_numbers(name: str, column: Numbers, event: Any) -> ResponseCoding:
         f"response {name!r} must be 0/1 or truth values, or its event must be named; it has {shown}. "
         f"Say event={values[-1]!r}, for instance."
     )
+
+
+def _distinct(present: NDArray[Any]) -> NDArray[Any]:
+    """The sorted distinct values; 0/1 without a sort."""
+    ones = present == 1
+    if (ones | (present == 0)).all():
+        return np.array([value for value, held in ((0, not ones.all()), (1, ones.any())) if held])
+    return np.unique(present)
 
 
 def _too_many(name: str, distinct: NDArray[Any], values: list[Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,12 @@ class PandasSource(Source):
     """A pandas DataFrame; its index is kept."""
 
     frame: Any
+    columns: tuple[str, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, as text."""
-        return tuple(str(name) for name in self.frame.columns)
+        return self.columns
 
     @property
     def origin(self) -> str:
@@ -41,7 +43,7 @@ class PandasSource(Source):
 
     def load(self, wanted: Sequence[str]) -> tuple[dict[str, Any], int, Any]:
         """The columns as Series."""
-        place = {name: i for i, name in enumerate(self.names)}
+        place = {name: i for i, name in enumerate(self.columns)}
         return {name: self.frame.iloc[:, place[name]] for name in wanted}, len(self.frame), self.frame.index
 
 
@@ -126,7 +128,7 @@ def open_source(data: Any) -> Source:
         Not a table, a missing file, an unknown suffix, names that are not unique.
     """
     source = _open(data)
-    twice = sorted({name for name in source.names if source.names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(source.names).items() if count > 1)
     if twice:
         raise DataError(
             explain("data", "must have unique column names", ", ".join(twice), "Rename the columns.")
@@ -155,7 +157,7 @@ def _open_frame(data: Any) -> Source:
             raise DataError(
                 explain("data", "must have one row of column names", f"{data.columns.nlevels} levels")
             )
-        return PandasSource(data)
+        return PandasSource(data, tuple(str(name) for name in data.columns))
     if polars is not None and isinstance(data, polars.LazyFrame):
         data = data.collect()
     if polars is not None and isinstance(data, polars.DataFrame):

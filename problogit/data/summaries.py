@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from problogit.data.columns import Column, Labels, Numbers
 from problogit.data.rows import Array, VariableSummary
@@ -14,20 +13,19 @@ __all__ = ["summarise"]
 
 
 def summarise(
-    columns: Mapping[str, Column], rows: NDArray[np.int64], mass: Array, as_labels: Collection[str] = ()
+    columns: Mapping[str, Column], mass: Array, as_labels: Collection[str] = ()
 ) -> tuple[VariableSummary, ...]:
-    """Summaries of the columns at these rows, each row counted with its mass (trials x weight).
+    """Summaries of columns of complete rows, each row counted with its mass (trials x weight).
 
     Numbers that the formula uses as labels, as in ``C(school)``, are summarised as labels. Columns that are neither
     numbers nor labels (dates and the like) are left out.
     """
     found = []
     for name, column in columns.items():
-        taken = column.take(rows)
-        if isinstance(taken, Labels):
-            found.append(_of_labels(name, taken, mass))
-        elif isinstance(taken, Numbers):
-            found.append((_of_codes if name in as_labels else _of_numbers)(name, taken, mass))
+        if isinstance(column, Labels):
+            found.append(_of_labels(name, column, mass))
+        elif isinstance(column, Numbers):
+            found.append((_of_codes if name in as_labels else _of_numbers)(name, column, mass))
     return tuple(found)
 
 

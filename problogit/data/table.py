@@ -36,9 +36,12 @@ class Table:
     index: Any
     origin: str
 
-    def take(self, rows: Any) -> dict[str, Column]:
-        """The columns at these positions."""
-        return {name: column.take(rows) for name, column in self.columns.items()}
+    def take(self, rows: Any, names: Iterable[str] | None = None) -> dict[str, Column]:
+        """Columns at these positions (in order, each at most once); all columns by default."""
+        wanted = self.columns if names is None else {name: self.columns[name] for name in names}
+        if len(rows) == self.n_rows:  # all of them: nothing to copy
+            return dict(wanted)
+        return {name: column.take(rows) for name, column in wanted.items()}
 
 
 class Source(ABC):
@@ -67,8 +70,9 @@ class Source(ABC):
             A column is not there (the message suggests the nearest name), or the table is ragged.
         """
         wanted = tuple(dict.fromkeys(wanted))
+        present = set(self.names)
         for name in wanted:
-            if name not in self.names:
+            if name not in present:
                 raise unknown_column(name, self.names, self.origin)
         raw, n_rows, index = self.load(wanted)
         columns = {name: as_column(name, values) for name, values in raw.items()}
