@@ -34,7 +34,7 @@ def read_matrix(X: Any) -> tuple[Matrix, tuple[str, ...] | None, Any]:
     if is_frame(X) or isinstance(X, Mapping):
         source = open_source(X)
         return read_frame(source.read(source.names))
-    array = np.asarray(X)
+    array = X.astype(object).filled(None) if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
     if array.ndim != 2:
         remedy = "Use X.reshape(-1, 1) for a single column." if array.ndim == 1 else ""
         raise DataError(explain("X", "must have two dimensions (rows, columns)", f"{array.ndim}", remedy))
@@ -109,7 +109,7 @@ def check_infinite_entries(matrix: Matrix, names: Sequence[str], index: Any) -> 
         columns = [(int(j), np.isinf(matrix[:, j])) for j in suspects]
     else:
         entries = sp.coo_array(matrix)
-        rows, places = entries.coords
+        rows, places = entries.row, entries.col
         infinite = np.isinf(entries.data)
         columns = [
             (int(j), np.isin(np.arange(matrix.shape[0]), rows[infinite & (places == j)]))

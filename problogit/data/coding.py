@@ -232,11 +232,10 @@ class Categorical(Factor):
 
 def _pack_coding(coding: Coding) -> dict[str, Any]:
     table = sp.coo_array(coding.levels_table())
-    rows, columns = table.coords
     return {
         "names": list(coding.names),
-        "rows": rows.tolist(),
-        "columns": columns.tolist(),
+        "rows": table.row.tolist(),
+        "columns": table.col.tolist(),
         "values": table.data.tolist(),
     }
 

@@ -54,6 +54,8 @@ def as_column(name: str, values: Any) -> Column:
     arrow: Any = sys.modules.get("pyarrow")
     if arrow is not None and isinstance(values, (arrow.Array, arrow.ChunkedArray)):
         return _from_arrow(name, values, arrow)
+    if isinstance(values, np.ma.MaskedArray):
+        return as_column(name, values.astype(object).filled(None))
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         return _from_numeric(name, values)
     import pandas as pd
@@ -102,6 +104,8 @@ def _from_pandas(name: str, series: pd.Series[Any]) -> Column:
     import pandas as pd
 
     dtype = series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return _from_numeric(name, series.to_numpy())
     if isinstance(dtype, pd.CategoricalDtype):
         codes = series.cat.codes.to_numpy().astype(np.int64)
         return Labels(codes, tuple(plain(level) for level in dtype.categories), declared=True)
@@ -192,7 +196,7 @@ def _from_arrow(name: str, values: Any, arrow: Any) -> Column:
     array = values.unify_dictionaries().combine_chunks() if isinstance(values, arrow.ChunkedArray) else values
     kind = arrow.types
     gaps = np.asarray(array.is_null().to_numpy(zero_copy_only=False), dtype=bool)
-    if kind.is_string(array.type) or kind.is_large_string(array.type) or kind.is_string_view(array.type):
+    if str(array.type) in {"string", "large_string", "string_view"}:
         array = array.cast(arrow.string()).dictionary_encode()
         return _sorted_labels(_arrow_codes(array), array.dictionary.to_pylist(), declared=False)
     if kind.is_dictionary(array.type):

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from problogit.data.expression import Expression, read_column, read_expression
-from problogit.data.formulaic_parts import expand, tokens
+from problogit.data.formulaic_parts import Token, expand, tokens
 from problogit.data.reader import Names
 from problogit.errors import FormulaError, explain
 
@@ -22,7 +23,9 @@ __all__ = ["FactorText", "Formula", "TermText", "read_formula", "read_left", "sp
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`")
 _WORD = re.compile(r"[\w.]+")
 _OUT_OF_SCOPE = "group-level effects are out of scope: '|' is not available in a formula."
-_LONGEST = 1_000_000
+_LONGEST = 200_000
+_MOST_TERMS = 1_000_000
+_LONGEST_PRODUCT = 16
 _HIGHEST_POWER = 8
 
 
@@ -135,9 +138,11 @@ def read_formula(text: Any, names: Names, reserved: Sequence[str] = ()) -> Formu
     """
     left, right = split_formula(text)
     response = read_left(left, names)
-    _check_tokens(text, right, names)
     taken = {*reserved, *response.columns}
-    terms = _expand(text, right, [name for name in names.columns if name not in taken])
+    available = [name for name in names.columns if name not in taken]
+    pieces = _check_tokens(text, right, names)
+    _check_size(text, pieces, len(available))
+    terms = _expand(text, right, available)
     for term in terms:
         for factor in term.factors:
             expression = factor.read(names)
@@ -150,7 +155,7 @@ def read_formula(text: Any, names: Names, reserved: Sequence[str] = ()) -> Formu
     return Formula(text, left, terms)
 
 
-def _check_tokens(text: str, right: str, names: Names) -> None:
+def _check_tokens(text: str, right: str, names: Names) -> list[Token]:
     """Refuse what is out of scope and whatever could run code, before formulaic's parser sees the text."""
     try:
         pieces = tokens(right)
@@ -175,6 +180,21 @@ def _check_tokens(text: str, right: str, names: Names) -> None:
         if kind == "value":
             _check_number(text, piece, previous)
         previous = piece
+    return pieces
+
+
+def _check_size(text: str, pieces: list[Token], n_available: int) -> None:
+    """Refuse powers and products of groups that would expand into more terms than anyone can fit."""
+    factors = sum(n_available if piece.text == "." else piece.kind in {"name", "python"} for piece in pieces)
+    powers = [int(b.text) for a, b in pairwise(pieces) if a.text in {"**", "^"} and b.text.isdigit()]
+    chain = longest = 0
+    for piece in pieces:
+        chain = chain + 1 if piece.text == "*" else 0 if piece.text in {"+", "-"} else chain
+        longest = max(longest, chain)
+    if longest > _LONGEST_PRODUCT or any(factors**power > _MOST_TERMS for power in powers):
+        raise FormulaError(
+            f"formula {text[:60]!r}... expands into too many terms; name the interactions you need."
+        )
 
 
 def _check_number(text: str, value: str, previous: str) -> None:

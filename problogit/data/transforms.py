@@ -1,12 +1,13 @@
 """The functions that a formula may call. Nothing else can be called from formula text.
 
 Two kinds: elementwise functions of numbers, and transforms that learn from the training data (``bs`` its knots,
-``scale`` its mean) and are replayed with what they learned.
+``scale`` its mean) and are replayed with what they learned. They learn from rows, each counted once whatever its
+weight, as R's do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -20,6 +21,9 @@ from problogit.data.values import Basis, Env, Marked
 from problogit.errors import DataError, FormulaError
 
 __all__ = ["ELEMENTWISE", "REFUSED", "TRANSFORMS", "Function", "listed_names"]
+
+
+_WIDEST = 1_000
 
 
 class Function(NamedTuple):
@@ -105,6 +109,11 @@ REFUSED: Mapping[str, str] = MappingProxyType(
         "min": "it gives another value on new data; use minimum(a, b) for a row-by-row minimum.",
         "max": "it gives another value on new data; use maximum(a, b) for a row-by-row maximum.",
         "strata": "strata are out of scope; use C() for a factor.",
+        "factor": "write C(x) for a factor.",
+        "relevel": "write C(x, contr.treatment('level')) to choose the reference level.",
+        "cut": "make the bins before fitting (pandas.cut), or use a spline such as ns(x, df=4).",
+        "rcs": "write ns(x, df=4) for a restricted (natural) cubic spline.",
+        "ifelse": "write np.where(condition, yes, no).",
     }
 )
 
@@ -129,6 +138,13 @@ def _mark(
     )
 
 
+def _check_size(arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
+    """Bases of thousands of columns are slips of the pen, or worse."""
+    for value in (*arguments[:1], options.get("df"), options.get("degree")):
+        if isinstance(value, int) and value > _WIDEST:
+            raise ValueError(f"df and degree must not exceed {_WIDEST}.")
+
+
 def _floats(x: Any) -> NDArray[np.float64]:
     if isinstance(x, np.ndarray) and x.ndim == 1:
         return x.astype(np.float64, copy=False)
@@ -136,6 +152,7 @@ def _floats(x: Any) -> NDArray[np.float64]:
 
 
 def _natural(state: dict[str, Any], env: Env, x: Any, *arguments: Any, **options: Any) -> Basis:  # noqa: ARG001
+    _check_size(arguments, options)
     matrix = natural_spline(_floats(x), state, *arguments, **options)
     whole = bool(options.get("include_intercept", False))
     return Basis(matrix, tuple(str(i) for i in range(1, matrix.shape[1] + 1)), drop=0 if whole else None)
@@ -146,6 +163,7 @@ def _learned(name: str) -> Callable[..., Any]:
 
     def call(state: dict[str, Any], env: Env, x: Any, *arguments: Any, **options: Any) -> Any:
         x = _floats(x)
+        _check_size(arguments, options)
         if name == "bs" and "lower_bound" in state and options.get("extrapolation", "raise") == "raise":
             _inside(x, state, env)
         return make_basis(name, x, state, arguments, options)

@@ -19,7 +19,7 @@ from problogit.errors import DataError, InputError
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(30, 3))
 Y = RNG.integers(0, 2, 30)
-SPARSE = sp.random_array((30, 6), density=0.3, rng=RNG, format="csr")
+SPARSE = sp.csr_array(np.where(RNG.uniform(size=(30, 6)) < 0.3, RNG.normal(size=(30, 6)), 0.0))
 
 
 def test_dense_arrays_get_an_intercept_first() -> None:
@@ -37,6 +37,8 @@ def test_python_numbers_with_none_are_numbers_with_gaps() -> None:
     built = build_from_arrays([[1, 2.5], [None, 1.0], [3, 1.0]], [0, 1, 1])
     np.testing.assert_array_equal(built.rows.X, [[1.0, 1.0, 2.5], [1.0, 3.0, 1.0]])
     assert built.report.dropped_by == {"missing x0": 1}
+    masked = np.ma.masked_array([[1.0, 2.5], [9.0, 1.0], [3.0, 1.0]], mask=[[0, 0], [1, 0], [0, 0]])
+    np.testing.assert_array_equal(build_from_arrays(masked, [0, 1, 1]).rows.X, built.rows.X)
 
 
 def test_without_intercept_the_users_array_is_neither_copied_nor_writable_through_us() -> None:

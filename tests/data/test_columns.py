@@ -26,6 +26,7 @@ INTEGERS_WITH_GAP = {
     "polars decimal": pl.Series([Decimal(3), None, Decimal(1)]),
     "pyarrow": pa.chunked_array([[3], [None, 1]]),
     "numpy": np.array([3.0, np.nan, 1.0], dtype=np.float32),
+    "numpy masked": np.ma.masked_array([3, 7, 1], mask=[False, True, False]),
     "list": [3, None, 1],
 }
 TEXT_WITH_GAP = {

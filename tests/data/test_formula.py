@@ -74,7 +74,11 @@ def test_terms(text: str, terms: list[str]) -> None:
         ("y ~ (x + a)**99", "whole number from 1 to 8"),
         ("y ~ x**a", "malformed"),
         ("y ~ f", "is a function: call it"),
-        ("y ~ " + "x + " * 300_000 + "x", "at most 1000000 characters"),
+        ("y ~ " + "x + " * 60_000 + "x", "at most 200000 characters"),
+        ("y ~ (" + " + ".join(["x", "a", "b", "w"] * 5) + ")**8", "too many terms"),
+        ("y ~ " + "*".join(["x"] * 40), "too many terms"),
+        ("y ~ x + factor(a)", "write C.x. for a factor"),
+        ("y ~ rcs(x, 4)", "write ns"),
     ],
 )
 def test_malformed_and_out_of_scope(text: object, words: str) -> None:
