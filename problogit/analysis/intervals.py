@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from problogit.analysis.profile import PROFILE, profile_interval
 from problogit.core.coefficients import Marginals, as_dense, check_kind
 from problogit.data.rows import Array, Matrix
-from problogit.errors import InputError
+from problogit.errors import EstimationError, InputError
 from problogit.estimate import Estimate
 from problogit.validation import check_probability
 
@@ -125,7 +125,11 @@ def _profiled(estimate: Estimate, L: Array, prob: float, transform: Transform) -
 def _open(
     estimate: Estimate, L: Array, infinite: NDArray[Any], prob: float, transform: Transform, into: Bounds
 ) -> None:
-    ends = profile_interval(estimate, L[infinite], prob)
+    try:
+        ends = profile_interval(estimate, L[infinite], prob)
+    except EstimationError:
+        # Nobody asked for this one; asked for by name, a bound that cannot be computed is an error.
+        return
     # The transform may depend on the row (offsets), so it is applied in place.
     lower, upper = np.full(into.lower.shape, np.nan), np.full(into.upper.shape, np.nan)
     lower[infinite], upper[infinite] = ends.lower, ends.upper

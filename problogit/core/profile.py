@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, qr
 
-from problogit.core.blocks import Array
+from problogit.core.blocks import Array, Matrix
 from problogit.core.coefficients import as_dense
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.maximum import Maximum, starting_point
@@ -177,7 +177,8 @@ def _venzon_moolgavkar(
         step = newton + side * math.sqrt(room / spread) * along
         size = math.sqrt(max(float(step @ information @ step), 0.0))
         if size <= _CLOSE:
-            return np.asarray(x + step)
+            # Far out everything is small in standard errors; only a point at the level is the end.
+            return np.asarray(x + step) if abs(value - level) <= _CLOSE * drop else None
         x = x + step * min(1.0, _FARTHEST * math.sqrt(2 * drop) / size)
         value, gradient, information = objective.information(x)
         if not (math.isfinite(value) and level - value < 20 * drop):
@@ -217,12 +218,12 @@ class _Restricted:
 def _restricted(objective: Objective, x: Array, c: Array) -> _Restricted:
     """Maximise without leaving the plane through x on which c'x is constant."""
     value, gradient, information = objective.information(x)
-    slope, path = 0.0, np.zeros_like(x)
     for _ in range(200):
         solve = _solver(information)
         newton, along = solve(gradient), solve(c)
-        path = along / (c @ along)
-        slope = float(c @ newton / (c @ along))
+        spread = float(c @ along)
+        path = along / spread
+        slope = float(c @ newton) / spread
         step = newton - slope * along
         step -= (c @ step) * path  # rounding must not add up to a move off the plane
         gain = float(gradient @ step)
@@ -238,6 +239,10 @@ def _restricted(objective: Objective, x: Array, c: Array) -> _Restricted:
         value, gradient, information = objective.information(x)
         if gain < 1e-10 and value - before <= noise:
             break
+    else:
+        raise EstimationError(
+            f"A restricted fit of a profile did not converge: it may still gain {gain:.2g} in log-likelihood."
+        )
     return _Restricted(x, value, slope, path)
 
 
@@ -247,10 +252,12 @@ def _crossing(objective: Objective, x: Array, c: Array, top: float, drop: float,
     Newton on log((top - f_c) / drop), which is close to linear both where f_c is quadratic and where it nears its
     supremum exponentially; kept inside a bracket.
     """
-    low, high, width = -math.inf, math.inf, 1.0
+    low, high, width = -math.inf, math.inf, math.nan
     t = float(c @ x)
     for _ in range(200):
         found = _restricted(objective, x, c)
+        if math.isnan(width):  # a first step moves the point by about one in columns of unit size
+            width = 1 / float(np.linalg.norm(found.path))
         short = top - found.value
         s = rises * t
         if short > drop:
@@ -263,13 +270,13 @@ def _crossing(objective: Objective, x: Array, c: Array, top: float, drop: float,
         if abs(excess) <= _CLOSE and math.isfinite(move):
             return t + rises * move
         target = s + move
-        if not low < target < high or abs(move) > 8 * width:
-            if math.isfinite(low) and math.isfinite(high):
-                target = (low + high) / 2
-            else:
-                target = s + math.copysign(8 * width, excess)
-                width *= 8
-        if math.isfinite(low) and math.isfinite(high) and high - low <= 1e-13 * max(1.0, abs(s)):
+        bracketed = math.isfinite(low) and math.isfinite(high)
+        if bracketed and not low < target < high:
+            target = (low + high) / 2
+        elif not bracketed and not abs(move) <= 2 * width:
+            width *= 2
+            target = s + math.copysign(width, excess)
+        if bracketed and high - low <= 1e-13 * max(1.0, abs(s)):
             return rises * (low + high) / 2
         x = found.x + (rises * target - t) * found.path
         t = rises * target
@@ -287,23 +294,46 @@ def _open_end(
 ) -> float:
     """Lower end for a combination that runs to +Inf.
 
-    In scaled coordinates beta = A (a t + N u), where a is the unit vector along the combination and N spans the rest.
-    Rows that directions inside N separate add nothing to the supremum at any t, so they are left out first; what
-    remains has an ordinary maximum in u for every t.
+    beta = a t + N u, where row @ a = 1 and the columns of N span row @ d = 0. Rows that directions inside N separate
+    add nothing to the supremum at any t, so they are left out first; what remains has an ordinary maximum in u for
+    every t.
     """
-    A = scaling.matrix()
-    c = A.T @ row
-    length = float(np.linalg.norm(c))
-    frame = qr(c[:, None] / length)[0]
-    a, N = c / length, frame[:, 1:]
-    keep, identified = _identified(likelihood.mapped(A @ N))
-    basis = np.column_stack([a, N[:, identified]])
-    reduced = likelihood.take(keep).mapped(A @ basis)
+    a, N = _split(row, scaling.scale)
+    inside = replace(likelihood, X=_product(likelihood.X, N))
+    keep, identified = _identified(inside)
     start = starting_point(likelihood.in_coordinates(scaling.center, scaling.scale), scaling)
-    x = np.linalg.lstsq(basis, start, rcond=None)[0]
-    along = np.zeros(basis.shape[1])
+    beta = scaling.to_original(start)
+    others = np.delete(np.arange(row.size), int(np.argmax(a != 0)))
+    v = np.concatenate([[row @ beta], beta[others][identified]])
+    reduced = likelihood.take(keep).mapped(np.column_stack([a, N[:, identified]]))
+    objective, back, x = _orthonormal(reduced, v)
+    along = np.zeros(v.size)
     along[0] = 1.0
-    return _crossing(reduced, np.asarray(x, dtype=np.float64), along, supremum, drop, 1.0) * length
+    return _crossing(objective, x, back.T @ along, supremum, drop, 1.0)
+
+
+def _split(row: Array, scale: Array) -> tuple[Array, Array]:
+    """A vector with row @ a = 1 and columns with row @ N = 0; both exact (0 and 1) where row picks a coefficient."""
+    pivot = int(np.argmax(np.abs(row / scale)))
+    a = np.zeros(row.size)
+    a[pivot] = 1 / row[pivot]
+    N = np.eye(row.size)
+    N[pivot] = -row / row[pivot]
+    return a, np.delete(N, pivot, axis=1)
+
+
+def _product(X: Matrix, N: Array) -> Array:
+    """X @ N with rounding noise set to zero: a row that is 0 must not look as if it were separated."""
+    values, size = np.asarray(X @ N), np.asarray(abs(X) @ np.abs(N))
+    return np.where(np.abs(values) <= 1e-12 * size, 0.0, values)
+
+
+def _orthonormal(likelihood: BinomialLikelihood, v: Array) -> tuple[BinomialLikelihood, Array, Array]:
+    """The likelihood over orthonormal columns (times sqrt n) x, B with v = B x, and the x of this v."""
+    orthogonal, triangle = qr(likelihood.X, mode="economic")
+    size = math.sqrt(orthogonal.shape[0])
+    back = np.linalg.inv(triangle) * size
+    return replace(likelihood, X=np.ascontiguousarray(orthogonal * size)), back, triangle @ v / size
 
 
 def _identified(within: BinomialLikelihood) -> tuple[Positions, Positions]:
