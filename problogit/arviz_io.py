@@ -1,0 +1,202 @@
+"""The way to ArviZ: convergence figures, Pareto-smoothed weights and the DataTree of an estimate.
+
+The only importer of arviz-base and arviz-stats. Both have the same names and arrays under ArviZ 0.23 (PyMC 5) and
+ArviZ 1 (PyMC 6); every probability and kind is passed explicitly, because their defaults differ.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from problogit.core.blocks import Array
+from problogit.core.coefficients import DrawnCoefficients
+from problogit.core.likelihood import log_binomial_constant
+from problogit.errors import NotAvailableError
+from problogit.estimate import Estimate
+from problogit.estimators.posterior import BayesDetails
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+__all__ = ["effective_sizes", "monte_carlo_error", "psis_weights", "r_hat", "relative_ess", "to_datatree"]
+
+_LARGEST_LOG_LIKELIHOOD = 5e7
+_SAMPLING_DRAWS = 4000
+
+
+def r_hat(chains: Array) -> Array:
+    """Rank-normalised split r-hat, (n_chains, n_draws, k) -> (k,)."""
+    from arviz_stats.base import array_stats
+
+    with np.errstate(invalid="ignore", divide="ignore"):  # a chain that never moved: NaN
+        return np.asarray(array_stats.rhat(chains, chain_axis=0, draw_axis=1, method="rank"))
+
+
+def effective_sizes(chains: Array) -> tuple[Array, Array]:
+    """Bulk and tail effective sample size, (n_chains, n_draws, k) -> two arrays (k,)."""
+    from arviz_stats.base import array_stats
+
+    bulk = array_stats.ess(chains, chain_axis=0, draw_axis=1, method="bulk")
+    tail = array_stats.ess(chains, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95))
+    return np.asarray(bulk), np.asarray(tail)
+
+
+def monte_carlo_error(chains: Array) -> Array:
+    """Monte-Carlo standard error of the mean, (n_chains, n_draws, k) -> (k,)."""
+    from arviz_stats.base import array_stats
+
+    return np.asarray(array_stats.mcse(chains, chain_axis=0, draw_axis=1, method="mean"))
+
+
+def relative_ess(chains: Array) -> float:
+    """Effective sample size of the mean over the number of draws, averaged over the coefficients."""
+    from arviz_stats.base import array_stats
+
+    sizes = array_stats.ess(chains, chain_axis=0, draw_axis=1, method="mean")
+    return float(np.mean(sizes) / (chains.shape[0] * chains.shape[1]))
+
+
+def psis_weights(log_density: Array, r_eff: float = 1.0) -> tuple[Array, Array]:
+    """Pareto-smoothed weights of draws when a row is left out (Vehtari, Simpson, Gelman, Yao & Gabry 2024).
+
+    Parameters
+    ----------
+    log_density : ndarray, shape (n_draws, n_rows)
+        Log density of each row under each draw; its negative is the log weight before smoothing.
+    r_eff : float
+        Relative efficiency of the draws.
+
+    Returns
+    -------
+    log_weights : ndarray, shape (n_draws, n_rows)
+        Normalised: their exponentials sum to one in every column.
+    k : ndarray, shape (n_rows,)
+        Pareto k-hat.
+    """
+    from arviz_stats.base import array_stats
+
+    # psislw takes log densities, not log weights: it changes the sign itself.
+    log_weights, k = array_stats.psislw(np.ascontiguousarray(log_density.T), r_eff=r_eff, axis=-1)
+    return np.asarray(log_weights).T, np.atleast_1d(np.asarray(k, dtype=np.float64))
+
+
+def to_datatree(estimate: Estimate, log_likelihood: bool | None = None) -> DataTree:
+    """An estimate as ArviZ reads it.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    log_likelihood : bool, optional
+        Add the pointwise log-likelihood. By default only where rows times draws are at most 5e7.
+
+    Returns
+    -------
+    xarray.DataTree
+        Groups ``posterior`` (``beta`` with dimension ``term``), ``observed_data``, ``constant_data``, and for a
+        posterior ``sample_stats`` and ``log_likelihood``. The attribute ``distribution`` says whether the draws are a
+        posterior or come from the sampling distribution of an estimate.
+
+    Raises
+    ------
+    NotAvailableError
+        If the log-likelihood of something that is not a posterior is asked for, or there is nothing to draw from.
+    """
+    from arviz_base import from_dict
+
+    coefficients = estimate.coefficients
+    posterior = isinstance(coefficients, DrawnCoefficients) and coefficients.estimate is None
+    if log_likelihood and not posterior:
+        raise NotAvailableError(
+            f"log_likelihood=True needs a posterior; this fit is {estimate.method.describe()}. A leave-one-out "
+            "score of draws from a sampling distribution is not an elpd. Fit with Bayes(), or use `fit.scores()`."
+        )
+    chains = _chains(estimate)
+    groups: dict[str, dict[str, Any]] = {"posterior": {"beta": chains}}
+    details = estimate.details
+    if isinstance(details, BayesDetails):
+        groups["posterior"] |= dict(details.extra)
+        groups["sample_stats"] = dict(details.statistics)
+    coords: dict[str, Any] = {"term": list(estimate.terms)}
+    dims = {"beta": ["term"]}
+    if estimate.problem.data is not None:
+        coords["obs"] = _labels(estimate)
+        groups |= _data_groups(estimate)
+        dims |= {name: ["obs"] for name in ("y", "trials", "weights", "offset")}
+        wanted = log_likelihood
+        if wanted is None:
+            wanted = chains.shape[0] * chains.shape[1] * len(coords["obs"]) <= _LARGEST_LOG_LIKELIHOOD
+        if posterior and wanted:
+            groups["log_likelihood"] = {"y": _log_likelihood(estimate, chains)}
+    elif log_likelihood:
+        _ = estimate.problem.rows  # raises: the data were not saved
+    tree: DataTree = from_dict(groups, coords=coords, dims=dims)
+    return _labelled(tree, _attributes(estimate, posterior))
+
+
+def _chains(estimate: Estimate) -> Array:
+    coefficients = estimate.coefficients
+    if isinstance(coefficients, DrawnCoefficients):
+        return coefficients.chains
+    seed = estimate.provenance.seed or 0
+    return coefficients.draws(_SAMPLING_DRAWS, np.random.default_rng(seed))[None]
+
+
+def _labels(estimate: Estimate) -> Any:
+    """Labels of the rows in the user's table; positions where labels are not plain numbers or strings."""
+    rows = estimate.problem.rows
+    labels = np.asarray(rows.index)[rows.kept]
+    if labels.dtype == object and all(isinstance(label, str) for label in labels):
+        return labels.astype(str)
+    return labels if labels.dtype.kind in "iufU" else rows.kept
+
+
+def _data_groups(estimate: Estimate) -> dict[str, dict[str, Any]]:
+    """What was observed, and what the likelihood took as given where it is not trivial."""
+    rows = estimate.problem.rows
+    given: dict[str, Any] = {}
+    if estimate.problem.response.counts:
+        given["trials"] = rows.trials
+    if estimate.problem.weighted:
+        given["weights"] = rows.weights
+    if rows.offset.any():
+        given["offset"] = rows.offset
+    groups: dict[str, dict[str, Any]] = {"observed_data": {"y": rows.successes}}
+    return groups | ({"constant_data": given} if given else {})
+
+
+def _log_likelihood(estimate: Estimate, chains: Array) -> Array:
+    """Log density of one unit of every row under every draw, shape (n_chains, n_draws, n_rows).
+
+    With frequency weights a row is several units of the same density; other weights multiply it.
+    """
+    problem = estimate.problem
+    likelihood, rows = problem.row_likelihood, problem.rows
+    betas = chains.reshape(-1, chains.shape[-1])
+    out = np.empty((betas.shape[0], rows.n_obs))
+    for block in likelihood.blocks(values_per_row=betas.shape[0]):
+        out[:, block] = likelihood.rows_batch(betas, block)
+    if problem.response.counts:
+        out += log_binomial_constant(rows.successes, rows.trials)
+    if problem.weights_type != "frequency":
+        out *= rows.weights
+    return out.reshape(*chains.shape[:2], rows.n_obs)
+
+
+def _attributes(estimate: Estimate, posterior: bool) -> dict[str, str]:
+    sampling = f"sampling distribution ({estimate.coefficients.kinds[0]}), not a posterior"
+    return {
+        "distribution": "posterior" if posterior else sampling,
+        "method": estimate.method.describe(),
+        "modelled": estimate.problem.response.describe(),
+        "formula": estimate.problem.design.formula or "",
+        "creation_library": "problogit",
+        "inference_library": "pymc" if posterior else "problogit",
+    }
+
+
+def _labelled(tree: DataTree, attributes: dict[str, str]) -> DataTree:
+    tree.attrs.update(attributes)
+    tree["posterior"].attrs.update(attributes)
+    return tree

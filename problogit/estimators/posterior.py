@@ -1,0 +1,55 @@
+"""What a Bayesian fit knows beside its draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from problogit.core.blocks import Array
+from problogit.core.priors.resolved import ResolvedPrior
+from problogit.estimate import Details
+
+__all__ = ["BayesDetails"]
+
+
+@dataclass(frozen=True, eq=False)
+class BayesDetails(Details):
+    """Prior as used, sampler statistics and their judgement.
+
+    Attributes
+    ----------
+    prior : ResolvedPrior
+        The prior in original units, one row for each term.
+    statistics : mapping of str to ndarray, shape (n_chains, n_draws)
+        ``diverging, energy, lp, n_steps, tree_depth, reached_max_treedepth, step_size, acceptance_rate``.
+    extra : mapping of str to ndarray, shape (n_chains, n_draws, ...)
+        Draws of what is not a coefficient (hyperparameters), by name.
+    r_hat, ess_bulk, ess_tail, mcse_mean : ndarray, shape (n_terms,)
+        Rank-normalised r-hat, effective sample sizes and Monte-Carlo standard error of the mean (Vehtari et al. 2021).
+    mode : ndarray, shape (n_terms,)
+        Where the sampler's coordinates are centred, in original units.
+    mode_is_exact : bool
+        True where `mode` is the posterior mode, False where it is that of the priors' Gaussian stand-ins.
+    gradients : int
+        Leapfrog steps of all chains, tuning included: evaluations of the density with its gradient.
+    processes : int
+        Processes that sampled.
+    raw : object
+        What `pymc.sample` returned, in the sampler's own coordinates; None after loading.
+    """
+
+    prior: ResolvedPrior
+    statistics: Mapping[str, NDArray[Any]]
+    extra: Mapping[str, NDArray[Any]]
+    r_hat: Array
+    ess_bulk: Array
+    ess_tail: Array
+    mcse_mean: Array
+    mode: Array
+    mode_is_exact: bool
+    gradients: int
+    processes: int
+    raw: Any = None

@@ -1,0 +1,180 @@
+"""A posterior in coordinates in which it is nearly a standard normal: what the sampler sees.
+
+With gamma the coefficients of the centred and scaled columns, m the posterior mode and H = L L' the posterior precision
+there, the coordinates are z with gamma = m + L^-T z. The log density is exact in any coordinates; only the sampler's
+speed depends on them. Where the prior has a kink or the precision is not positive definite, m and H are those of the
+posterior under the priors' Gaussian stand-ins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
+
+from problogit.core.blocks import Array
+from problogit.core.coefficients import as_dense
+from problogit.core.likelihood import BinomialLikelihood
+from problogit.core.priors.resolved import ResolvedPrior
+from problogit.core.scaling import Scaling
+from problogit.errors import EstimationError
+from problogit.estimators.penalized_optimum import PenalizedLikelihood, choose_solver
+from problogit.estimators.penalized_problem import ScaledProblem, scaled_problem, search
+from problogit.problem import Problem
+
+__all__ = ["WhitenedPosterior", "whiten"]
+
+_WHITENED_VALUES = 25_000_000  # 200 MB: above this the design is not copied into the new columns
+_DENSE_UP_TO = 2000  # columns: above, each coordinate is only divided by its own width
+_NO_CURVATURE = (
+    "The posterior has no curvature in some direction at its mode, so that it cannot be sampled: the data say next to "
+    "nothing about some coefficient, and neither does its prior. Give every term, and the intercept, a proper prior, "
+    "e.g. Priors(Normal(2.5, autoscale=True), intercept=Normal(5))."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class WhitenedPosterior:
+    """The posterior of z, where beta = scaling.to_original(center + root z).
+
+    Attributes
+    ----------
+    likelihood : BinomialLikelihood
+        As a function of z where `direct`, else of gamma.
+    prior : ResolvedPrior
+        In gamma.
+    scaling : Scaling
+        From gamma to beta.
+    center : ndarray, shape (n_terms,)
+        gamma at z = 0.
+    root : ndarray, shape (n_terms, n_terms) or (n_terms,)
+        L^-T; with very many columns the inverse roots of the diagonal of H.
+    direct : bool
+        True where the design was multiplied by `root` once and for all.
+    exact_mode : bool
+        True where `center` is the posterior mode, False where it is that of the Gaussian stand-in.
+    """
+
+    likelihood: BinomialLikelihood
+    prior: ResolvedPrior
+    scaling: Scaling
+    center: Array
+    root: Array
+    direct: bool
+    exact_mode: bool
+
+    @property
+    def size(self) -> int:
+        """Number of coefficients."""
+        return int(self.center.size)
+
+    def evaluate(self, z: Array) -> tuple[float, Array]:
+        """Log density (the kernel of the likelihood plus the log prior) and its gradient at z."""
+        gamma = self.center + (self.root @ z if self.root.ndim == 2 else self.root * z)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # far out on a divergent path; the sampler rejects it
+            prior_value, slope = self._log_prior(gamma)
+            if self.direct:
+                value, gradient = self.likelihood.gradient(z)
+                return value + prior_value, gradient + self._back(slope)
+            value, gradient = self.likelihood.gradient(gamma)
+            return value + prior_value, self._back(gradient + slope)
+
+    def _back(self, slope: Array) -> Array:
+        """A gradient with respect to gamma as one with respect to z."""
+        return np.asarray(slope @ self.root if self.root.ndim == 2 else slope * self.root)
+
+    def _log_prior(self, gamma: Array) -> tuple[float, Array]:
+        """Log prior and gradient, kinks included (at a kink, the slope between its sides)."""
+        anchor, intercept = self.prior.anchor, self.prior.intercept
+        points = gamma
+        if anchor is not None:
+            points = gamma.copy()
+            points[intercept] += gamma @ anchor
+        value = 0.0
+        slope = np.zeros(gamma.size)
+        for index, prior in self.prior.blocks:
+            at = points[index]
+            value += float(prior.log_density(at).sum())
+            part = prior.gradient(at)
+            slope[index] = part if prior.smooth else part - prior.l1_strength * np.sign(at - prior.location)
+        if anchor is not None:
+            slope = slope + slope[intercept] * anchor
+        return value, slope
+
+    def to_beta(self, z: Array) -> Array:
+        """Coefficients in original units from z, shape (..., n_terms)."""
+        moved = z @ self.root.T if self.root.ndim == 2 else z * self.root
+        return self.scaling.to_original(self.center + moved)
+
+    def to_z(self, beta: Array) -> Array:
+        """z of one coefficient vector in original units."""
+        away = self.scaling.to_scaled(beta) - self.center
+        return np.asarray(np.linalg.solve(self.root, away) if self.root.ndim == 2 else away / self.root)
+
+
+def whiten(problem: Problem, prior: ResolvedPrior) -> WhitenedPosterior:
+    """Find the mode and the curvature there, and change coordinates.
+
+    Parameters
+    ----------
+    problem : Problem
+    prior : ResolvedPrior
+        In original units.
+    """
+    scaled, gamma, root, exact = _gaussian_shape(problem, prior)
+    likelihood = scaled.objective.likelihood
+    direct = isinstance(likelihood.X, np.ndarray) and likelihood.X.size <= _WHITENED_VALUES
+    if direct:
+        likelihood = _multiplied(likelihood, gamma, root)
+    return WhitenedPosterior(
+        likelihood, prior.scaled(scaled.scaling), scaled.scaling, gamma, root, direct, exact
+    )
+
+
+def _gaussian_shape(problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Array, Array, bool]:
+    """A centre and a root of the covariance there, and whether the centre is the posterior mode itself."""
+    if prior.smooth:
+        scaled = scaled_problem(problem, prior)
+        best = search(scaled, choose_solver("auto", scaled.objective)).best
+        if best.converged:
+            try:
+                return scaled, best.gamma, _root_at(scaled.objective, best.gamma), True
+            except EstimationError:
+                if prior.log_concave:
+                    raise
+    tame = scaled_problem(problem, prior.stand_in())
+    best = search(tame, choose_solver("auto", tame.objective)).best
+    return tame, best.gamma, _root_at(tame.objective, best.gamma), False
+
+
+def _root_at(objective: PenalizedLikelihood, gamma: Array) -> Array:
+    if gamma.size <= _DENSE_UP_TO:
+        data = objective.likelihood.information(gamma)[2]
+        return _inverse_root(data + objective.prior.hessian(gamma))
+    bend = objective.likelihood.information_diagonal(gamma) + objective.prior.curvature(gamma)
+    if not np.all(bend > 0):
+        raise EstimationError(_NO_CURVATURE)
+    return np.asarray(1.0 / np.sqrt(bend))
+
+
+def _inverse_root(precision: Array) -> Array:
+    """R with R R' = the inverse of a positive definite matrix, after equilibration of its rows."""
+    size = np.sqrt(np.maximum(np.diag(precision), np.finfo(float).tiny))
+    try:
+        lower = cholesky(precision / np.outer(size, size), lower=True)
+        inverse = solve_triangular(lower, np.eye(size.size), lower=True).T
+    except (LinAlgError, ValueError) as error:
+        raise EstimationError(_NO_CURVATURE) from error
+    return np.asarray(inverse / size[:, None])
+
+
+def _multiplied(likelihood: BinomialLikelihood, center: Array, root: Array) -> BinomialLikelihood:
+    """The likelihood as a function of z: design times root, and eta at the centre as the offset."""
+    X = np.empty(likelihood.X.shape)
+    for block in likelihood.blocks():
+        rows = as_dense(likelihood.local(block))
+        X[block] = rows @ root if root.ndim == 2 else rows * root
+    return replace(likelihood, X=X, offset=likelihood.eta(center), center=None, scale=None)
