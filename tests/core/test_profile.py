@@ -210,3 +210,37 @@ def test_repeated_columns_leave_the_combinations_that_are_estimable():
     np.testing.assert_allclose(found.lower[:2], plain.lower[[2, 1]], rtol=1e-9)
     assert np.isnan(found.lower[2])
     assert np.isnan(found.upper[2])
+
+
+def test_a_row_that_is_zero_within_the_plane_is_not_taken_for_separated():
+    # The row (1, 0, 0, 0) vanishes where the intercept is held at 0; rounding must not make it look separated there.
+    X = np.array(
+        [
+            [1, -1, 0, 1], [1, 0, 1, 0], [1, -1, 1, 1], [1, 0, -1, 1], [1, -1, 1, 1],
+            [1, 0, 0, 0], [1, 1, -1, 0], [1, 1, 1, 1], [1, 0, 0, 1],
+        ]
+    )  # fmt: skip
+    likelihood = likelihood_of(X, np.array([0, 1, 0, 0, 1, 0, 0, 1, 0]))
+    found, maximum = bounds_of(likelihood, np.eye(4)[0])
+    assert found.lower[0] == -np.inf
+    assert maximum.kernel - restricted(likelihood, np.eye(4)[0], found.upper[0]) == pytest.approx(
+        DROP, abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_finite_end_of_small_random_data_has_the_right_height(seed):
+    rng = np.random.default_rng(seed)
+    n, p = int(rng.integers(6, 18)), int(rng.integers(2, 5))
+    X = np.column_stack([np.ones(n), rng.integers(-1, 2, (n, p - 1))])
+    y = (rng.random(n) < 0.4).astype(float)
+    y[0] = 1 - y[1]
+    L = np.vstack([np.eye(p), rng.normal(size=(1, p))])
+    likelihood = likelihood_of(X, y)
+    found, maximum = bounds_of(likelihood, L)
+    checked = 0
+    for c, ends in zip(L, np.column_stack([found.lower, found.upper]), strict=True):
+        for end in ends[np.isfinite(ends)]:
+            assert maximum.kernel - restricted(likelihood, c, end) == pytest.approx(DROP, abs=1e-5)
+            checked += 1
+    assert checked or np.isnan(found.lower).any()
