@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 
 from problogit.core.blocks import Array, Matrix
 from problogit.core.scaling import Scaling, column_stats
@@ -56,7 +57,8 @@ def certificate(decrement: float, max_leverage_norm: float, total_trials: float 
     g'd). The certificate uses e = 1e4 machine epsilons, and 1/2 in place of 1; at the optimum of data that are not
     separated, the left side is smaller by orders of magnitude.
     """
-    if not (np.isfinite(decrement) and np.isfinite(max_leverage_norm)):
+    # A norm of 0 cannot be: it is what an indefinite (numerically singular) H leaves behind.
+    if not (np.isfinite(decrement) and np.isfinite(max_leverage_norm) and max_leverage_norm > 0):
         return False
     return bool((decrement + _ROUNDING * total_trials * max_leverage_norm) * max_leverage_norm < 0.5)
 
@@ -89,11 +91,11 @@ def find_separation(X: Matrix, successes: Array, trials: Array, terms: Sequence[
     failures = trials - successes > _NO_FAILURES * trials
     pure, both = np.flatnonzero(events != failures), np.flatnonzero(events & failures)
     scaling = _working_scaling(X)
-    mixed = null_space(_working(X[both], scaling), scaling.intercept)
+    mixed = null_space(_working(X, both, scaling), scaling.intercept)
     basis = None if both.size == 0 else mixed.basis
     first = scaling.intercept if both.size == 0 else None
     sign = np.where(events[pure], 1.0, -1.0)
-    rows = SignedRows(signed_rows(_working(X[pure], scaling), sign), basis, first)
+    rows = SignedRows(signed_rows(_working(X, pure, scaling), sign), basis, first)
     support = find_support(rows, mixed.free)
     separated = np.zeros(int(X.shape[0]), dtype=bool)
     separated[pure] = support.positive
@@ -144,8 +146,12 @@ def _working_scaling(X: Matrix) -> Scaling:
     return Scaling(center, scale, intercept)
 
 
-def _working(X: Matrix, scaling: Scaling) -> Matrix:
-    """(X - center) / scale."""
+def _working(X: Matrix, rows: NDArray[np.intp], scaling: Scaling) -> Matrix:
+    """(X[rows] - center) / scale, a copy."""
     if sp.issparse(X):
-        return sp.csr_array(X @ sp.diags_array(1.0 / scaling.scale))
-    return np.asarray((X - scaling.center) / scaling.scale)
+        return sp.csr_array(X[rows] @ sp.diags_array(1.0 / scaling.scale))
+    part = np.asarray(X[rows], dtype=np.float64)
+    if scaling.centred:
+        part -= scaling.center
+    part /= scaling.scale
+    return part

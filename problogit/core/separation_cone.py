@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -137,19 +138,17 @@ class RecessionCone:
 
 
 def _row_keys(rows: Matrix) -> list[bytes]:
-    """For each row a key that positive multiples of it share, to ten digits."""
-    keys = []
+    """For each row a key that positive multiples of it share, to ten digits; empty for zero rows."""
     csr = sp.csr_array(rows)
     csr.sort_indices()
-    for start, stop in zip(csr.indptr[:-1], csr.indptr[1:], strict=True):
-        values = csr.data[start:stop]
-        if not values.size:
-            keys.append(b"")
-            continue
-        ratio = np.round(values / np.abs(values).max(), 10)
-        used = ratio != 0
-        keys.append(csr.indices[start:stop][used].astype(np.int64).tobytes() + ratio[used].tobytes())
-    return keys
+    owner = np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
+    top = np.zeros(csr.shape[0])
+    np.maximum.at(top, owner, np.abs(csr.data))
+    ratio = np.round(csr.data / np.where(top > 0, top, 1.0)[owner], 10)
+    used = ratio != 0
+    ends = np.r_[0, np.cumsum(np.bincount(owner[used], minlength=csr.shape[0]))]
+    values, places = ratio[used], csr.indices[used].astype(np.int64)
+    return [places[i:j].tobytes() + values[i:j].tobytes() for i, j in pairwise(ends)]
 
 
 def distinct_rows(rows: Matrix) -> Matrix:

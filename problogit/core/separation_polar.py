@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from scipy.optimize import nnls
 
 from problogit.core.blocks import Array, Matrix
-from problogit.core.separation_lp import SIGN_TOLERANCE, cleaned_product, dense, divide_rows, least_value
+from problogit.core.separation_lp import SIGN_TOLERANCE, dense, divide_rows, least_value
 
 __all__ = ["PolarTest"]
 
@@ -82,17 +83,23 @@ class PolarTest:
             return None
         return factor, solve_triangular(factor, scaled.T, trans="T")
 
+    @cached_property
+    def _norms(self) -> Array:
+        squares = self.rows.multiply(self.rows) if sp.issparse(self.rows) else self.rows**2
+        return np.asarray(np.sqrt(np.asarray(squares.sum(axis=1)).ravel()))
+
     def _witness(self, function: Array, work: Rows) -> tuple[Array | None, Rows]:
         """A point of the cone where the function is negative, or None; and the rows that showed it."""
         while True:
             point = self._project(function, work)
             if point is None:
                 return None, work
-            values, size = cleaned_product(self.rows, point)
-            wrong = np.setdiff1d(np.flatnonzero(values < 0), work)
+            depth = np.asarray(self.rows @ point) / (self._norms * np.linalg.norm(point))
+            depth[work] = 0.0
+            wrong = np.flatnonzero(depth < -SIGN_TOLERANCE)
             if not wrong.size:
                 return point, work
-            worst = wrong[np.argsort(values[wrong] / size[wrong], kind="stable")]
+            worst = wrong[np.argsort(depth[wrong], kind="stable")]
             work = np.r_[work, worst[: max(20, work.size // 4)]]
 
     def _project(self, function: Array, work: Rows) -> Array | None:

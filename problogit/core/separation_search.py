@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from problogit.core.blocks import Array, Matrix
 from problogit.core.separation_lp import (
     cleaned_product,
-    dense,
     divide_rows,
     largest_support,
     null_space,
@@ -108,7 +107,7 @@ def find_support(rows: SignedRows, free: NDArray[np.intp]) -> Support:
         direction = rows.direction(z)
         values = np.asarray(rows.A @ direction)
         values[work] = 1.0
-        unclear = np.flatnonzero(values < _CLEAR)
+        unclear = np.flatnonzero(values < _CLEAR) if basis.shape[1] else work[:0]
         unclear = unclear[cleaned_product(rows.A[unclear], basis)[0].any(axis=1)]
         if not unclear.size:
             separated = values >= _CLEAR
@@ -141,5 +140,9 @@ def _repair(
 
 
 def signed_rows(X: Matrix, sign: Array) -> Matrix:
-    """Rows times their sign, each divided by a power of two."""
-    return divide_rows(X if sp.issparse(X) else dense(X), sign * row_scale(X))
+    """Rows times their sign, each divided by a power of two; a dense X is overwritten."""
+    divisor = sign * row_scale(X)
+    if sp.issparse(X):
+        return divide_rows(X, divisor)
+    X /= divisor[:, None]
+    return X
