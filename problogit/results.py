@@ -95,17 +95,21 @@ class Comparison:
 
         return forest_frame(self.coefficients, ax=ax, odds_ratios=odds_ratios)
 
-    def to_markdown(self) -> str:
-        """The table in Markdown."""
-        return render.comparison(self.result, "markdown")
+    def to_markdown(self, odds_ratios: bool = False) -> str:
+        """The table in Markdown; of odds ratios where asked for, as the other forms."""
+        return render.comparison(self.result, "markdown", odds_ratios)
 
-    def to_latex(self) -> str:
-        """The table in LaTeX."""
-        return render.comparison(self.result, "latex")
+    def to_latex(self, odds_ratios: bool = False) -> str:
+        """The table in LaTeX, for the package booktabs."""
+        return render.comparison(self.result, "latex", odds_ratios)
 
-    def to_html(self) -> str:
+    def to_html(self, odds_ratios: bool = False) -> str:
         """The table in HTML."""
-        return render.comparison(self.result, "html")
+        return render.comparison(self.result, "html", odds_ratios)
+
+    def to_text(self, odds_ratios: bool = False) -> str:
+        """The table in plain text, as `print` shows it; fits that do not fit beside one another stand below."""
+        return render.comparison(self.result, "text", odds_ratios)
 
     def _repr_html_(self) -> str:
         """For notebooks."""
@@ -113,7 +117,7 @@ class Comparison:
 
     def __str__(self) -> str:
         """The table in plain text."""
-        return render.comparison(self.result, "text")
+        return self.to_text()
 
     __repr__ = __str__
 

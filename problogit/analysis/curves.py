@@ -1,4 +1,4 @@
-"""The probability as one variable moves and the others stand still: the S-curve, its band, and the data beside it."""
+"""Probabilities to be drawn: as one variable moves and the others stand still, and as they spread by outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from problogit.validation import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ProbabilityCurve", "probability_curve", "variable_summaries"]
+__all__ = ["ProbabilityCurve", "probability_curve", "probability_distribution", "variable_summaries"]
 
 _POINTS = 101
 _BINS = 12
@@ -169,3 +169,33 @@ def _line(x: Array, y: Array, weight: Array) -> tuple[float, float] | None:
     mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
     slope = float((weight * (x - mean_x)) @ (y - mean_y) / ((weight * (x - mean_x)) @ (x - mean_x)))
     return float(mean_y - slope * mean_x), slope
+
+
+def probability_distribution(predictions: pd.DataFrame, bins: int = 20) -> pd.DataFrame:
+    """How predicted probabilities are spread among events and among the others.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        ``probability, observed, trials, weight``, as `CalibrationResult.predictions`; rows without a prediction are
+        left out.
+    bins : int
+        Number of bins of equal width.
+
+    Returns
+    -------
+    DataFrame
+        One row a bin: ``lower, upper, events, others``, the shares of either outcome (each sums to 1), trials and
+        weights counted.
+    """
+    import pandas as pd
+
+    used = predictions[predictions["probability"].notna() & (predictions["weight"] > 0)]
+    p, share = used["probability"].to_numpy(dtype=float), used["observed"].to_numpy(dtype=float)
+    mass = used["weight"].to_numpy(dtype=float) * used["trials"].to_numpy(dtype=float)
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    columns = {"lower": edges[:-1], "upper": edges[1:]}
+    for name, part in (("events", mass * share), ("others", mass * (1 - share))):
+        counts, _ = np.histogram(p, bins=edges, weights=part)
+        columns[name] = counts / counts.sum() if counts.sum() > 0 else counts
+    return pd.DataFrame(columns)

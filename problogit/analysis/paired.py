@@ -19,7 +19,7 @@ from problogit.resampling import Folds, deal_folds
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["score_frame"]
+__all__ = ["score_frame", "score_frame_of"]
 
 
 def score_frame(
@@ -47,9 +47,13 @@ def score_frame(
         its standard error), ``n`` (units with a prediction), ``judged_by``. The best is the lowest log score among
         the fits that predict most rows; what was left out is in ``attrs["notes"]``.
     """
+    return score_frame_of(_judge_all(estimates, folds, rng, progress))
+
+
+def score_frame_of(judged: Mapping[str, Judged]) -> pd.DataFrame:
+    """The same for predictions that were made before: of the same rows, and of common folds where there are folds."""
     import pandas as pd
 
-    judged = _judge_all(estimates, folds, rng, progress)
     rows = []
     for label, one in judged.items():
         usable = require_predictions(one)

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from problogit.plots.axes import COLOURS, GREY, new_axes
-from problogit.tables.numbers import percent
+from problogit.plots.axes import COLOURS, GREY, clean, folded, new_axes
+from problogit.tables.numbers import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from problogit.analysis.calibration import CalibrationResult
 
-__all__ = ["calibration", "draw_calibration"]
+__all__ = ["HasResult", "calibration", "draw_calibration"]
 
 
 class HasResult(Protocol):
@@ -43,29 +43,28 @@ def calibration(calibration: HasResult, ax: Axes | None = None) -> Axes:
     return draw_calibration(calibration.result, ax)
 
 
-def draw_calibration(result: CalibrationResult, ax: Axes | None = None) -> Axes:
-    """Draw the figures themselves."""
+def draw_calibration(result: CalibrationResult, ax: Axes | None = None, title: str = "") -> Axes:
+    """Draw the figures themselves, under `title` or under how they were judged."""
     axes = new_axes(ax, 5.0, 5.0)
-    level = float(result.band["level"].iloc[0])
-    axes.fill_between(
-        result.band["x"],
-        result.band["lower"],
-        result.band["upper"],
-        color=GREY,
-        alpha=0.25,
-        linewidth=0,
-        label=f"{percent(level)} consistency band",
-    )
+    levels = sorted(set(result.band["level"]), reverse=True)
+    for level in levels:
+        band = result.band[result.band["level"] == level]
+        shown = f"{' and '.join(map(percent, sorted(levels)))} bands if right" if level == levels[0] else None
+        axes.fill_between(
+            band["x"], band["lower"], band["upper"], color=GREY, alpha=0.2, linewidth=0, label=shown
+        )
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
     x = np.ravel(result.curve[["x_min", "x_max"]].to_numpy(dtype=float))
     y = np.repeat(result.curve["y"].to_numpy(dtype=float), 2)
-    axes.plot(x, y, color=COLOURS[0], linewidth=1.8, label="CORP reliability curve")
+    axes.plot(x, y, color=COLOURS[0], linewidth=1.8, label="observed (CORP curve)")
     _histogram(axes, result.predictions["probability"].to_numpy(dtype=float))
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=f"predicted {result.modelled}", ylabel="observed share")
-    axes.set_title(f"{result.method}; {result.n_events} events of {result.n_trials}", fontsize="medium")
+    axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="observed share")
+    axes.set_xlabel(folded(f"predicted {result.modelled}", 44))
+    heading = f"{result.method}; {count(result.n_events)} events of {count(result.n_trials)}"
+    axes.set_title(folded(title or heading, 40), fontsize="medium", loc="left")
     axes.set_aspect("equal")
-    axes.legend(loc="upper left", frameon=False, fontsize="small")
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 0.86), frameon=False, fontsize="small", borderpad=0.2)
+    clean(axes)
     return axes
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from problogit.analysis import curves
-from problogit.plots.axes import COLOURS, GREY, new_axes
+from problogit.analysis.compare import label_estimates
+from problogit.data.rows import Array
+from problogit.plots.axes import COLOURS, GREY, MARKERS, clean, folded, new_axes, plain
 from problogit.tables.numbers import percent
 
 if TYPE_CHECKING:
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_curve", "probability_curve"]
 
+_DASHES = ("-", "--", "-.", ":")
+
 
 def probability_curve(
-    fit: HasEstimate,
+    fits: HasEstimate | Mapping[str, HasEstimate] | Sequence[HasEstimate],
     variable: str,
     ax: Axes | None = None,
     *,
@@ -33,7 +37,8 @@ def probability_curve(
 
     Parameters
     ----------
-    fit : Fit
+    fits : Fit, mapping of label to Fit, or sequence of Fit
+        The observed shares are those of the first.
     variable : str
         A column of your table.
     ax : Axes, optional
@@ -46,55 +51,99 @@ def probability_curve(
     prob : float
         Probability of the band.
     """
-    return draw_curve(curves.probability_curve(fit.estimate, variable, at, data, prob), ax, straight_line)
+    found = {
+        label: curves.probability_curve(estimate, variable, at, data, prob)
+        for label, estimate in label_estimates(fits).items()
+    }
+    return draw_curve(found, ax, straight_line)
 
 
-def draw_curve(found: curves.ProbabilityCurve, ax: Axes | None = None, straight_line: bool = False) -> Axes:
-    """Draw a `ProbabilityCurve` that was computed before."""
+def draw_curve(
+    found: Mapping[str, curves.ProbabilityCurve], ax: Axes | None = None, straight_line: bool = False
+) -> Axes:
+    """Draw curves of one variable, by label, that were computed before; of many fits two have their band."""
     axes = new_axes(ax)
-    (_draw_line if found.is_number else _draw_labels)(axes, found)
-    if len(found.shares):
-        size = 12 + 90 * found.shares["n"] / found.shares["n"].max()
-        axes.scatter(
-            found.shares["value"],
-            found.shares["share"],
-            s=size,
-            facecolors="none",
-            edgecolors=GREY,
-            label="observed share (area: rows)",
-        )
-    if straight_line and found.line is not None and found.is_number:
-        ends = np.array([found.curve["value"].min(), found.curve["value"].max()])
-        label = "least-squares line"
-        axes.plot(ends, found.line[0] + found.line[1] * ends, "--", color=COLOURS[1], label=label)
+    first = next(iter(found.values()))
+    banded = _banded(found)
+    for k, (label, curve) in enumerate(found.items()):
+        shown = _kind(curve) if label in banded or not first.is_number else ""
+        name = plain(f"{label if len(found) > 1 else 'fit'}{shown}")
+        if first.is_number:
+            _draw_line(axes, curve, k, name, label in banded)
+        else:
+            _draw_labels(axes, curve, k, (k - (len(found) - 1) / 2) * min(0.15, 0.6 / len(found)), name)
+    _draw_shares(axes, first)
+    if straight_line and first.line is not None and first.is_number:
+        ends = np.array([first.curve["value"].min(), first.curve["value"].max()])
+        line = first.line[0] + first.line[1] * ends
+        axes.plot(ends, line, linestyle=(0, (5, 3)), color=GREY, label="least-squares line")
     axes.axhline(0, color=GREY, linewidth=0.5)
     axes.axhline(1, color=GREY, linewidth=0.5)
-    axes.set_xlabel(found.variable + _held(found.held))
-    axes.set_ylabel(found.modelled)
-    axes.legend(loc="best", frameon=False, fontsize="small")
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(f"{plain(first.variable)}{_held(first.held)}")
+    axes.set_ylabel(folded(first.modelled, 30))
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
+    clean(axes)
     return axes
+
+
+def _banded(found: Mapping[str, curves.ProbabilityCurve]) -> list[str]:
+    """Whose bands are drawn: more than two hide one another, so then the first and the last that there are."""
+    known = [label for label, curve in found.items() if not np.isnan(curve.curve["lower"]).all()]
+    return known if len(known) <= 2 else [known[0], known[-1]]
 
 
 def _kind(found: curves.ProbabilityCurve) -> str:
     kinds = [kind for kind in dict.fromkeys(found.curve["interval"]) if kind != "none"]
-    return f" with {percent(found.prob)} band ({', '.join(kinds)})" if kinds else ""
+    return f", {percent(found.prob)} {', '.join(kinds)}" if kinds else ", no interval"
 
 
-def _draw_line(axes: Axes, found: curves.ProbabilityCurve) -> None:
+def _numbers(found: curves.ProbabilityCurve) -> list[Array]:
+    return [found.curve[name].to_numpy(dtype=float) for name in ("probability", "lower", "upper")]
+
+
+def _draw_line(axes: Axes, found: curves.ProbabilityCurve, k: int, label: str, band: bool) -> None:
     x = found.curve["value"].to_numpy(dtype=float)
-    lower, upper = (found.curve[name].to_numpy(dtype=float) for name in ("lower", "upper"))
-    if not np.isnan(lower).all():
-        axes.fill_between(x, lower, upper, color=COLOURS[0], alpha=0.2, linewidth=0)
-    axes.plot(x, found.curve["probability"], color=COLOURS[0], linewidth=1.8, label=f"fit{_kind(found)}")
+    p, lower, upper = _numbers(found)
+    colour = COLOURS[k % len(COLOURS)]
+    if band:
+        axes.fill_between(x, lower, upper, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(x, p, color=colour, linewidth=1.8, linestyle=_DASHES[k % len(_DASHES)], label=label)
 
 
-def _draw_labels(axes: Axes, found: curves.ProbabilityCurve) -> None:
+def _draw_labels(axes: Axes, found: curves.ProbabilityCurve, k: int, aside: float, label: str) -> None:
     position = np.arange(len(found.curve))
-    p, lower, upper = (found.curve[name].to_numpy(dtype=float) for name in ("probability", "lower", "upper"))
-    axes.vlines(position, lower, upper, color=COLOURS[0], linewidth=1.6)
-    axes.plot(position, p, "o", color=COLOURS[0], label=f"fit{_kind(found)}")
-    axes.set_xticks(position, [str(value) for value in found.curve["value"]])
+    p, lower, upper = _numbers(found)
+    colour = COLOURS[k % len(COLOURS)]
+    axes.vlines(position + aside, lower, upper, color=colour, linewidth=1.6)
+    marker = MARKERS[k % len(MARKERS)]
+    inside = (
+        colour if np.isfinite(lower).any() else "none"
+    )  # hollow without an interval, as in the forest plot
+    axes.plot(position + aside, p, marker, color=colour, markerfacecolor=inside, markersize=5, label=label)
+    names = [str(value) for value in found.curve["value"]]
+    crowded = sum(map(len, names)) > 60
+    axes.set_xticks(
+        position,
+        [folded(name, 18) for name in names],
+        rotation=30 if crowded else 0,
+        ha="right" if crowded else "center",
+    )
+    axes.set_xlim(-0.5, len(position) - 0.5)
+
+
+def _draw_shares(axes: Axes, found: curves.ProbabilityCurve) -> None:
+    if len(found.shares) == 0:
+        return
+    size = 12 + 90 * found.shares["n"] / found.shares["n"].max()
+    axes.scatter(
+        found.shares["value"],
+        found.shares["share"],
+        s=size,
+        facecolors="none",
+        edgecolors=GREY,
+        zorder=3,
+        label="observed share (area: rows)",
+    )
 
 
 def _held(held: Mapping[str, Any]) -> str:
@@ -105,4 +154,4 @@ def _held(held: Mapping[str, Any]) -> str:
         for name, value in held.items()
     ]
     listed = ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
-    return f"\n({listed})"
+    return "\n" + folded(f"({listed})", 70)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from problogit.analysis.compare import long_frame
-from problogit.plots.axes import COLOURS, GREY, MARKERS, new_axes
+from problogit.errors import InputError, explain
+from problogit.plots.axes import COLOURS, GREY, MARKERS, clean, folded, new_axes, number, plain
 from problogit.tables.numbers import percent
 
 if TYPE_CHECKING:
@@ -41,9 +42,20 @@ def forest(
         Probability of the intervals.
     terms : sequence of str, optional
         Which terms, in this order.
+
+    Raises
+    ------
+    InputError
+        A term in `terms` is in none of the fits.
     """
     frame = long_frame(fits, prob)
     if terms is not None:
+        unknown = [term for term in terms if term not in set(frame["term"])]
+        if unknown:
+            known = ", ".join(dict.fromkeys(frame["term"]))
+            raise InputError(
+                explain("terms", "must name terms of these fits", unknown, f"The terms are {known}.")
+            )
         order = {term: position for position, term in enumerate(terms)}
         frame = frame[frame["term"].isin(order)].sort_values(
             "term", key=lambda t: t.map(order), kind="stable"
@@ -77,18 +89,19 @@ def forest_frame(frame: pd.DataFrame, ax: Axes | None = None, odds_ratios: bool 
             (low, high),
             COLOURS[k % len(COLOURS)],
             MARKERS[k % len(MARKERS)],
-            f"{label} ({kinds})",
+            plain(f"{label} ({'no interval' if kinds == 'none' else kinds})"),
         )
     axes.axvline(1.0 if odds_ratios else 0.0, color=GREY, linewidth=0.8, zorder=0)
-    axes.set_yticks(range(len(terms)), terms)
+    axes.set_yticks(range(len(terms)), [folded(term, 36) for term in terms])
     axes.set_ylim(len(terms) - 0.5, -0.5)
     if odds_ratios:
         _log_axis(axes, low, high)
     axes.set_xlim(low, high)
     level = float(frame["level"].iloc[0]) if len(frame) else 0.95
     axes.set_xlabel(f"{'Odds ratio' if odds_ratios else 'Log-odds'} with {percent(level)} interval")
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
-    axes.spines[["top", "right"]].set_visible(False)
+    # From the right edge leftwards: the space over long names of terms is free.
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, fontsize="small")
+    clean(axes)
     return axes
 
 
@@ -124,12 +137,17 @@ def _draw_fit(  # noqa: PLR0917 - what is drawn, where, and how it looks
         colors=colour,
         linewidth=1.6,
     )
-    right, left = bounded & (upper > high), bounded & (lower < low)
-    if right.any():
-        axes.plot(np.full(right.sum(), high), y[right], ">", color=colour, markersize=6, clip_on=False)
-    if left.any():
-        axes.plot(np.full(left.sum(), low), y[left], "<", color=colour, markersize=6, clip_on=False)
-    seen = np.isfinite(point)
+    # Filled: the interval has no end. Hollow: the estimate is infinite and no bound of it is known.
+    for where, edge, head, face in (
+        (bounded & (upper > high), high, ">", colour),
+        (bounded & (lower < low), low, "<", colour),
+        (~bounded & (point > high), high, ">", "none"),
+        (~bounded & (point < low), low, "<", "none"),
+    ):
+        if where.any():
+            ends = np.full(where.sum(), edge)
+            axes.plot(ends, y[where], head, color=colour, markerfacecolor=face, markersize=6, clip_on=False)
+    seen = (point >= low) & (point <= high)
     hollow = seen & ~bounded
     full = seen & bounded
     if full.any() or not hollow.any():
@@ -146,7 +164,7 @@ def _log_axis(axes: Axes, low: float, high: float) -> None:
 
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(log_ticks(low, high)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axes.xaxis.set_minor_locator(NullLocator())
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
 
+from problogit.plots.axes import COLOURS
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -24,6 +26,9 @@ def svg_element(
 ) -> str:
     """Draw on a figure of its own and return the ``<svg>`` element.
 
+    Its colours are custom properties (``--series-1`` to ``--series-6``, `currentColor` for black) with the usual
+    colours as fallback, so that a page can lighten them on a dark ground.
+
     Parameters
     ----------
     draw : callable
@@ -35,12 +40,12 @@ def svg_element(
     width, height : float
         Size in inches.
     """
-    import matplotlib as mpl
+    from matplotlib import style
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     settings = {"svg.fonttype": "none", "svg.hashsalt": key, "font.family": "sans-serif", "font.size": 10}
-    with mpl.rc_context(settings):
+    with style.context(["default", settings]):  # whatever the reader's own style is
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
@@ -55,5 +60,7 @@ def _inline(text: str, key: str, alt: str) -> str:
     text = _METADATA.sub("", _HEAD.sub("", text, count=1))
     text = _ID.sub(lambda found: f'id="{key}-{found.group(1)}"', text)
     text = _REFERENCE.sub(lambda found: f"{found.group(1)}{key}-{found.group(2)}", text)
-    text = text.replace("#000000", "currentColor")
+    shades = {c: f"var(--series-{k}, {c.lower()})" for k, c in enumerate(COLOURS, start=1)}
+    for colour, shade in (shades | {"#000000": "currentColor"}).items():
+        text = re.sub(f"(: ){colour}", rf"\g<1>{shade}", text, flags=re.IGNORECASE)
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(alt, quote=True)}" ', 1).strip()

@@ -31,7 +31,7 @@ def fixed(value: float, decimals: int) -> str:
 def significant(value: float, digits: int = 3) -> str:
     """A number with `digits` significant digits, as odds ratios are read: 0.0451, 1.32, 16.9, 1 230."""
     if not math.isfinite(value) or value == 0:
-        return fixed(value, 1)
+        return fixed(value, 0)
     size = math.floor(math.log10(abs(value)))
     if size >= 7 or size < -5:
         return f"{value:.{digits - 1}e}"

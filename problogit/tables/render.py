@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import math
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from problogit.tables.grid import Grid
 from problogit.tables.numbers import decimals_for, fixed, interval_text, percent, significant
@@ -13,15 +17,31 @@ if TYPE_CHECKING:
 
     from problogit.analysis.compare import ComparisonResult
 
-__all__ = ["comparison", "comparison_grid", "frame_grid", "frame_text"]
+__all__ = ["WIDTH", "comparison", "comparison_grid", "frame_grid", "frame_text", "intercepts"]
+
+
+WIDTH = 100
 
 
 def comparison(result: ComparisonResult, shape: str, odds_ratios: bool = False) -> str:
     """Terms x fits in ``text``, ``markdown``, ``latex`` or ``html``, the interval's kind under each label."""
-    return comparison_grid(result.coefficients, odds_ratios).render(shape)
+    grid = comparison_grid(result.coefficients, odds_ratios, intercepts(result))
+    return grid.text(WIDTH) if shape == "text" else grid.render(shape)
 
 
-def comparison_grid(long: pd.DataFrame, odds_ratios: bool = False) -> Grid:
+def intercepts(result: ComparisonResult) -> frozenset[str]:
+    """Terms that are the intercept of some fit."""
+    found = [
+        estimate.terms[at]
+        for estimate in result.estimates.values()
+        if (at := estimate.problem.intercept) is not None
+    ]
+    return frozenset(found)
+
+
+def comparison_grid(
+    long: pd.DataFrame, odds_ratios: bool = False, without: Collection[str] = ("Intercept",)
+) -> Grid:
     """One cell a term and fit: estimate and interval.
 
     Parameters
@@ -29,25 +49,21 @@ def comparison_grid(long: pd.DataFrame, odds_ratios: bool = False) -> Grid:
     long : DataFrame
         `Comparison.coefficients`.
     odds_ratios : bool
-        Odds ratios instead of log-odds; the intercept is then left out.
+        Odds ratios instead of log-odds.
+    without : collection of str
+        Terms that have no odds ratio: the intercept.
     """
     labels = list(dict.fromkeys(long["label"]))
-    terms = list(dict.fromkeys(long["term"]))
-    if odds_ratios:
-        terms = [term for term in terms if term != "Intercept"]
+    terms = [term for term in dict.fromkeys(long["term"]) if not (odds_ratios and term in without)]
     cells = {
         (str(line["term"]), str(line["label"])): _cell(line, odds_ratios) for line in long.to_dict("records")
     }
     kinds = [", ".join(dict.fromkeys(long.loc[long["label"] == label, "interval"])) for label in labels]
-    rows = (
-        ("interval", *kinds),
-        *[(term, *[cells.get((term, label), "") for label in labels]) for term in terms],
-    )
+    rows = tuple((term, *[cells.get((term, label), "") for label in labels]) for term in terms)
     level = float(long["level"].iloc[0])
     what = "Odds ratios" if odds_ratios else "Log-odds"
-    return Grid(
-        ("", *labels), rows, f"{what} with {percent(level)} intervals; their kind stands under each label."
-    )
+    caption = f"{what} with {percent(level)} intervals; their kind stands under each label."
+    return Grid(("", *labels), rows, caption, subheader=("interval", *kinds))
 
 
 def _cell(line: Mapping[Any, Any], odds_ratios: bool) -> str:
@@ -76,9 +92,28 @@ def frame_grid(frame: pd.DataFrame, digits: int = 4) -> Grid:
 
 
 def frame_text(frame: pd.DataFrame, shape: str) -> str:
-    """A frame as ``table``, ``json``, ``csv`` or ``markdown``; JSON and CSV carry full precision."""
+    """A frame as ``table``, ``json``, ``csv`` or ``markdown``.
+
+    JSON and CSV carry full precision. JSON is strict: infinite numbers are the strings ``"Infinity"`` and
+    ``"-Infinity"``, missing ones are null.
+    """
     if shape == "json":
-        return str(frame.reset_index().to_json(orient="records", double_precision=15, indent=1))
+        whole = frame.reset_index()
+        records = [
+            {str(name): _json_value(value) for name, value in zip(whole.columns, line, strict=True)}
+            for line in whole.itertuples(index=False, name=None)
+        ]
+        return json.dumps(records, allow_nan=False, ensure_ascii=False, indent=1)
     if shape == "csv":
         return frame.to_csv().rstrip("\n")
     return frame_grid(frame).render("markdown" if shape == "markdown" else "text")
+
+
+def _json_value(value: Any) -> str | float | int | bool | None:
+    """What strict JSON can hold; numbers of NumPy are taken as those of Python."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, float) and not math.isfinite(plain):
+        return None if math.isnan(plain) else "Infinity" if plain > 0 else "-Infinity"
+    if plain is None or isinstance(plain, (bool, int, float, str)):
+        return plain
+    return str(plain)
