@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from problogit.data.columns import Bools, Numbers
-from problogit.data.conversion import as_column
+from problogit.data.conversion import as_column, unmasked
 from problogit.data.rows import Array, Matrix
 from problogit.data.sources import is_frame, open_source
 from problogit.data.table import Table, show_rows
@@ -34,7 +34,7 @@ def read_matrix(X: Any) -> tuple[Matrix, tuple[str, ...] | None, Any]:
     if is_frame(X) or isinstance(X, Mapping):
         source = open_source(X)
         return read_frame(source.read(source.names))
-    array = X.astype(object).filled(None) if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
+    array = unmasked(X) if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
     if array.ndim != 2:
         remedy = "Use X.reshape(-1, 1) for a single column." if array.ndim == 1 else ""
         raise DataError(explain("X", "must have two dimensions (rows, columns)", f"{array.ndim}", remedy))

@@ -15,7 +15,7 @@ from problogit.errors import DataError, explain
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["as_column", "as_series"]
+__all__ = ["as_column", "as_series", "unmasked"]
 
 _OPAQUE = {
     "datetime": "dates",
@@ -55,7 +55,7 @@ def as_column(name: str, values: Any) -> Column:
     if arrow is not None and isinstance(values, (arrow.Array, arrow.ChunkedArray)):
         return _from_arrow(name, values, arrow)
     if isinstance(values, np.ma.MaskedArray):
-        return as_column(name, values.astype(object).filled(None))
+        return as_column(name, unmasked(values))
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         return _from_numeric(name, values)
     import pandas as pd
@@ -67,6 +67,13 @@ def as_column(name: str, values: Any) -> Column:
         known = isinstance(values, (np.ndarray, pd.api.extensions.ExtensionArray, pd.Index))
         values = pd.Series(values if known else list(values))
     return _from_pandas(name, values)
+
+
+def unmasked(values: np.ma.MaskedArray[Any, Any]) -> NDArray[Any]:
+    """A masked array as Python objects, None where masked."""
+    out = np.asarray(values.data).astype(object)
+    out[np.ma.getmaskarray(values)] = None
+    return out
 
 
 def as_series(column: Column) -> pd.Series[Any]:
