@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
@@ -22,12 +23,11 @@ METHODS = {
     "elastic-net": plg.Penalized(plg.ElasticNet(2.0, 1.0)),
     "student-t": plg.Penalized(plg.StudentT(4, 1.0)),
     "cauchy": plg.Penalized(plg.Cauchy(1.0)),
-    "bayes": plg.Bayes(plg.Normal(1.0), draws=500, tune=300, rng=1),
-    "bayes-laplace": plg.Bayes(plg.Laplace(0.5), draws=500, tune=300, rng=1),
+    "bayes": plg.Bayes(plg.Normal(1.0), draws=600, tune=200, chains=2, cores=1, rng=1),
+    "bayes-laplace": plg.Bayes(plg.Laplace(0.5), draws=600, tune=200, chains=2, cores=1, rng=1),
 }
 SHAPES = ("dense", "sparse", "collapsed", "weighted", "trials")
 EVERY = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
-SAMPLED = ("bayes", "bayes-laplace")
 
 
 def rows(shape: str) -> dict:
@@ -52,6 +52,22 @@ def rows(shape: str) -> dict:
 
 
 def fitted(method, arrays: dict):
+    """Fit; the fits of one call are kept, since many tests ask for the same one."""
+    key = repr(method) + "".join(f"{name}{digest(value)}" for name, value in sorted(arrays.items()))
+    if key not in KEPT:
+        KEPT[key] = refitted(method, arrays)
+    return KEPT[key]
+
+
+KEPT: dict[str, plg.Fit] = {}
+
+
+def digest(value) -> str:
+    dense = value.toarray() if sp.issparse(value) else np.asarray(value)
+    return f"{type(value).__name__}{dense.dtype}{sha256(dense.tobytes()).hexdigest()}"
+
+
+def refitted(method, arrays: dict):
     return plg.LogitModel.from_arrays(**arrays, names=["x", "d", "z"]).fit(method, progress=False)
 
 
@@ -169,12 +185,12 @@ def test_the_expected_total_is_the_sum_of_probabilities(method):
 @EVERY
 def test_the_same_call_gives_the_same_answer(method):
     arrays = rows("collapsed")
-    np.testing.assert_array_equal(fitted(method, arrays).coef, fitted(method, arrays).coef)
+    np.testing.assert_array_equal(refitted(method, arrays).coef, fitted(method, arrays).coef)
 
 
 @EVERY
 def test_nothing_goes_to_standard_output(method, capsys):
-    fit = fitted(method, rows("dense"))
+    fit = refitted(method, rows("dense"))
     fit.summary()
     fit.predict()
     fit.diagnostics()
@@ -261,6 +277,6 @@ def test_a_rescaled_prior_follows_its_column(c):
 
 def test_the_posterior_sd_is_near_the_standard_error_under_a_wide_prior():
     arrays = rows("dense")
-    bayes = fitted(plg.Bayes(plg.Normal(100.0), draws=500, tune=300, rng=4), arrays)
+    bayes = fitted(plg.Bayes(plg.Normal(100.0), draws=600, tune=200, chains=2, cores=1, rng=4), arrays)
     mle = fitted(plg.MLE(), arrays)
     np.testing.assert_allclose(bayes.summary()["std_error"], mle.summary()["std_error"], rtol=0.15)
