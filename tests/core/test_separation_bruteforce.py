@@ -73,7 +73,9 @@ def designs(draw: st.DrawFn) -> tuple[Any, Any, Any]:
     p = draw(st.integers(1, 4))
     n = draw(st.integers(p, p + 5))
     values = st.integers(-2, 2)
-    X = np.array(draw(st.lists(st.lists(values, min_size=p, max_size=p), min_size=n, max_size=n)), dtype=float)
+    X = np.array(
+        draw(st.lists(st.lists(values, min_size=p, max_size=p), min_size=n, max_size=n)), dtype=float
+    )
     if draw(st.booleans()):
         X[:, 0] = 1.0
     trials = np.array(draw(st.lists(st.integers(1, 2), min_size=n, max_size=n)), dtype=float)

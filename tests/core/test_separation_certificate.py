@@ -34,7 +34,9 @@ def certified(likelihood: BinomialLikelihood, beta: Any) -> bool:
 def random_problem(rng: np.random.Generator) -> tuple[Any, Any, Any]:
     """A small design near the edge of separation: a threshold rule with a few exceptions, some rows with trials."""
     n, p = int(rng.integers(4, 40)), int(rng.integers(1, 5))
-    X = np.column_stack([np.ones(n), rng.normal(size=(n, p)) if rng.random() < 0.5 else rng.integers(0, 3, (n, p))])
+    X = np.column_stack(
+        [np.ones(n), rng.normal(size=(n, p)) if rng.random() < 0.5 else rng.integers(0, 3, (n, p))]
+    )
     noise = rng.choice([0.0, 0.0, 0.1, 0.5]) * rng.logistic(size=n)
     trials = rng.integers(1, 4, size=n).astype(float)
     successes = np.where(X @ rng.normal(size=p + 1) + noise > 0, trials, 0.0)
@@ -102,7 +104,9 @@ def test_does_not_depend_on_the_units_of_the_columns() -> None:
     assert certified(likelihood_of(X * units, y, np.ones(300)), beta / units)
 
 
-@pytest.mark.parametrize("values", [(np.nan, 1.0), (1e-9, np.inf), (np.inf, 1.0), (0.0, 1e8), (1.0, 1.0), (0.0, 0.0)])
+@pytest.mark.parametrize(
+    "values", [(np.nan, 1.0), (1e-9, np.inf), (np.inf, 1.0), (0.0, 1e8), (1.0, 1.0), (0.0, 0.0)]
+)
 def test_numbers_that_prove_nothing(values: tuple[float, float]) -> None:
     assert not certificate(*values)
 
