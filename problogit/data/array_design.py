@@ -152,10 +152,7 @@ class ArrayDesign(Design):
             name=self.coding.name,
             fitting=False,
         )
-        X = replayed.X[picked.kept]
-        return Rows(
-            X, picked.successes, picked.trials, picked.weights, picked.offset, picked.kept, table.index
-        )
+        return picked.rows(replayed.X[picked.kept], table.index)
 
     def _arrange(self, data: Any) -> tuple[Matrix, Any]:
         if is_frame(data) or isinstance(data, Mapping):
@@ -246,15 +243,6 @@ def build_from_arrays(  # noqa: PLR0913 - the keywords of a model are a contract
     )
     taken = matrix if len(picked.kept) == matrix.shape[0] else matrix[picked.kept]
     check_finite(taken, listed, lambda bad: show_rows(index, picked.kept[np.asarray(bad)]))
-    rows = Rows(
-        with_intercept(taken, intercept=intercept),
-        picked.successes,
-        picked.trials,
-        picked.weights,
-        picked.offset,
-        picked.kept,
-        index,
-    )
     design = ArrayDesign(
         names=listed,
         has_intercept=bool(intercept),
@@ -263,6 +251,7 @@ def build_from_arrays(  # noqa: PLR0913 - the keywords of a model are a contract
         coding=coding,
         roles=roles,
     )
+    rows = picked.rows(with_intercept(taken, intercept=intercept), index)
     return Built(design, coding.response, rows, picked.report)
 
 

@@ -8,18 +8,20 @@ from typing import Any
 
 from problogit.data.array_design import ArrayDesign, Built
 from problogit.data.coding import Categorical, factor_from_state
-from problogit.data.formula import FactorText, read_formula, read_left
+from problogit.data.expression import Expression
+from problogit.data.formula import FactorText, Formula, read_formula, read_left
 from problogit.data.formula_design import FormulaDesign
 from problogit.data.formula_learning import learn_design
 from problogit.data.matrix import Layout
 from problogit.data.reader import Names
 from problogit.data.response import ResponseCoding, evaluate_left, learn_response
 from problogit.data.roles import Roles, read_roles
-from problogit.data.rows import Design, Rows
+from problogit.data.rows import Design
 from problogit.data.selection import select_rows
 from problogit.data.sources import open_source
 from problogit.data.state import unpack
 from problogit.data.summaries import summarise
+from problogit.data.table import Source, Table
 from problogit.errors import DataError, InputError, SavedFitError, explain
 from problogit.validation import check_choice
 
@@ -49,25 +51,16 @@ def build_from_formula(  # noqa: PLR0913 - the keywords of a model are a contrac
     """
     check_choice("missing", missing, ("drop", "error", "raise"))
     functions = _functions(context)
-    source = open_source(data)
-    names = Names(dict.fromkeys(source.names), tuple(functions), source.origin)
     given = {"trials": trials, "weights": weights, "offset": offset}
     by_name = [value for value in given.values() if isinstance(value, str)]
-    read = read_formula(formula, names, reserved=by_name)
-    left = read_left(read.left, names)
-    predictors = dict.fromkeys(
-        name for term in read.terms for factor in term.factors for name in factor.read(names).columns
-    )
-    table = source.read((*predictors, *left.columns, *by_name))
-    if table.n_rows == 0:
-        raise DataError(f"{source.origin} has no rows.")
+    read, left, table = _read(formula, open_source(data), by_name, functions)
     states: dict[str, dict[str, Any]] = {}
     column = evaluate_left(left, table, functions, states)
     coding = learn_response(left.text, column, event, counts=trials is not None)
     roles, parts = read_roles(given, weights_type, table, named=True)
     picked = select_rows(
         coding.encode(column, table.index),
-        {name: table.columns[name].is_missing() for name in predictors},
+        {name: table.columns[name].is_missing() for name in read.columns},
         parts,
         weights_type=weights_type,
         missing="drop" if missing == "drop" else "error",
@@ -77,7 +70,6 @@ def build_from_formula(  # noqa: PLR0913 - the keywords of a model are a contrac
     design, X, notes = learn_design(
         read, coding, roles, table, rows=picked.kept, mass=mass, functions=functions, states=states
     )
-    rows = Rows(X, picked.successes, picked.trials, picked.weights, picked.offset, picked.kept, table.index)
     report = replace(
         picked.report,
         notes=notes,
@@ -87,7 +79,20 @@ def build_from_formula(  # noqa: PLR0913 - the keywords of a model are a contrac
             as_labels=[part.column for part in design.parts if isinstance(part, Categorical)],
         ),
     )
-    return Built(design, coding.response, rows, report)
+    return Built(design, coding.response, picked.rows(X, table.index), report)
+
+
+def _read(
+    formula: str, source: Source, by_name: list[str], functions: Functions
+) -> tuple[Formula, Expression, Table]:
+    """The formula, its left side, and the columns of the table that are needed."""
+    names = Names(dict.fromkeys(source.names), tuple(functions), source.origin)
+    read = read_formula(formula, names, reserved=by_name)
+    left = read_left(read.left, names)
+    table = source.read((*read.columns, *left.columns, *by_name))
+    if table.n_rows == 0:
+        raise DataError(f"{source.origin} has no rows.")
+    return read, left, table
 
 
 def _functions(context: Functions | None) -> dict[str, Callable[..., Any]]:

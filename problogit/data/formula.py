@@ -71,11 +71,14 @@ class Formula:
         The response, as text.
     terms : tuple of TermText
         In formulaic's order: by degree, then as written.
+    columns : tuple of str
+        Columns of the table that the terms read.
     """
 
     text: str
     left: str
     terms: tuple[TermText, ...]
+    columns: tuple[str, ...]
 
 
 def split_formula(text: Any) -> tuple[str, str]:
@@ -143,16 +146,17 @@ def read_formula(text: Any, names: Names, reserved: Sequence[str] = ()) -> Formu
     pieces = _check_tokens(text, right, names)
     _check_size(text, pieces, len(available))
     terms = _expand(text, right, available)
-    for term in terms:
-        for factor in term.factors:
-            expression = factor.read(names)
-            if factor.is_column and (factor.text,) == response.columns and response.text == factor.text:
-                raise FormulaError(
-                    f"formula {text!r}: the response {factor.text!r} is also a predictor; take it out."
-                )
-            if not expression.columns:
-                raise FormulaError(f"{factor.text!r} in the formula holds no column of the table.")
-    return Formula(text, left, terms)
+    columns: dict[str, None] = {}
+    for factor in dict.fromkeys(factor for term in terms for factor in term.factors):
+        expression = factor.read(names)
+        if factor.is_column and (factor.text,) == response.columns and response.text == factor.text:
+            raise FormulaError(
+                f"formula {text!r}: the response {factor.text!r} is also a predictor; take it out."
+            )
+        if not expression.columns:
+            raise FormulaError(f"{factor.text!r} in the formula holds no column of the table.")
+        columns.update(dict.fromkeys(expression.columns))
+    return Formula(text, left, terms, tuple(columns))
 
 
 def _check_tokens(text: str, right: str, names: Names) -> list[Token]:

@@ -158,15 +158,7 @@ class FormulaDesign(Design):
             name=self.coding.name,
             fitting=False,
         )
-        return Rows(
-            X[picked.kept],
-            picked.successes,
-            picked.trials,
-            picked.weights,
-            picked.offset,
-            picked.kept,
-            table.index,
-        )
+        return picked.rows(X[picked.kept], table.index)
 
     def _code(self, table: Table, unseen: Unseen) -> tuple[Matrix, Bools, tuple[str, ...]]:
         """The matrix of all rows of a table, which of them are complete, and why the others are not."""

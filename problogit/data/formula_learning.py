@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from problogit.data.coding import Categorical, Factor, Values
+from problogit.data.coding import Categorical, Factor
 from problogit.data.factor_learning import learn_factor
 from problogit.data.finite import RowLabels, check_finite, check_infinite
 from problogit.data.formula import Formula
@@ -56,30 +56,27 @@ def learn_design(
     texts = tuple(dict.fromkeys(factor for term in formula.terms for factor in term.factors))
     names = Names(table.columns, tuple(functions), table.origin)
     expressions = tuple(text.read(names) for text in texts)
-    variables = tuple(dict.fromkeys(name for expression in expressions for name in expression.columns))
-    columns = table.take(rows, variables)
+    columns = table.take(rows, formula.columns)
     labels = RowLabels(table.index, rows)
     check_infinite(columns, labels.show)
-    parts: list[Factor] = []
-    values: list[Values] = []
-    notes: list[str] = []
-    for text, expression in zip(texts, expressions, strict=True):
-        value = expression.evaluate(columns, len(rows), functions, states, labels.show)
-        column = expression.columns[0] if len(expression.columns) == 1 else text.text
-        part, encoded, said = learn_factor(text.text, column, value, mass)
-        parts.append(part)
-        values.append(encoded)
-        notes.extend(said)
+    values = [
+        expression.evaluate(columns, len(rows), functions, states, labels.show) for expression in expressions
+    ]
+    called = [e.columns[0] if len(e.columns) == 1 else e.text for e in expressions]
+    learned = [
+        learn_factor(text.text, name, value, mass)
+        for text, name, value in zip(texts, called, values, strict=True)
+    ]
+    parts = [part for part, _, _ in learned]
     place = {text: i for i, text in enumerate(texts)}
     plans = plan_products(
         [[place[factor] for factor in term.factors] for term in formula.terms],
         [part.spans_intercept for part in parts],
     )
-    notes.extend(_one_level_notes(parts, plans))
     layout = Layout.make([term.label for term in formula.terms], plans, parts)
     _check_names(layout.terms)
     sparse = wants_sparse(layout, parts, len(rows))
-    X = assemble(layout, parts, values, len(rows), sparse=sparse)
+    X = assemble(layout, parts, [encoded for _, encoded, _ in learned], len(rows), sparse=sparse)
     check_finite(X, layout.terms, labels.show)
     design = FormulaDesign(
         text=formula.text,
@@ -91,10 +88,11 @@ def learn_design(
         parts=tuple(parts),
         layout=layout,
         states={text: state for text, state in states.items() if state},
-        kinds={name: kind_of(table.columns[name]) for name in variables},
+        kinds={name: kind_of(table.columns[name]) for name in formula.columns},
         sparse=sparse,
         functions=dict(functions),
     )
+    notes = [note for _, _, said in learned for note in said] + _one_level_notes(parts, plans)
     return design, X, tuple(dict.fromkeys(notes))
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from problogit.data.columns import Bools
 from problogit.data.response import Outcome
 from problogit.data.roles import RowParts
-from problogit.data.rows import Array, DataReport
+from problogit.data.rows import Array, DataReport, Matrix, Rows
 from problogit.data.table import show_rows
 from problogit.errors import DataError, explain
 
@@ -36,6 +36,10 @@ class Selection:
     weights: Array
     offset: Array
     report: DataReport
+
+    def rows(self, X: Matrix, index: Any) -> Rows:
+        """These rows with their design, whose rows were picked already."""
+        return Rows(X, self.successes, self.trials, self.weights, self.offset, self.kept, index)
 
 
 def select_rows(
