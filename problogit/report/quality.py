@@ -1,66 +1,160 @@
-"""The sections that judge: calibration and scores, out of sample."""
+"""The sections that judge, out of sample: calibration, and which fit predicts better."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from problogit.analysis.calibration import CalibrationResult, calibration
-from problogit.analysis.compare import ComparisonResult
-from problogit.analysis.scores import scores
+from problogit.analysis.calibration import CalibrationResult
+from problogit.analysis.paired import score_frame_of
 from problogit.errors import ProblogitError
-from problogit.estimate import Estimate
 from problogit.plots.calibration import draw_calibration
 from problogit.plots.svg import svg_element
-from problogit.report.parts import Figure, Item, Notice, Paragraph, Section, TableItem
+from problogit.report.evidence import Evidence
+from problogit.report.parts import (
+    Figure,
+    FigureRow,
+    Item,
+    Listing,
+    Notice,
+    Paragraph,
+    Section,
+    TableItem,
+    said_once,
+)
 from problogit.tables.grid import Grid
-from problogit.tables.render import frame_grid
+from problogit.tables.numbers import MISSING, count, decimals_for, fixed, interval_text, percent, significant
 
 __all__ = ["calibration_section", "score_section"]
 
 
-def calibration_section(estimates: Mapping[str, Estimate]) -> Section:
-    """Verdict, figures and curve for every fit."""
+def calibration_section(evidence: Evidence) -> Section:
+    """Verdicts, one table of all fits, their curves side by side, and the notes, each said once."""
     items: list[Item] = [
         Paragraph(
-            "A probability is calibrated when, of all cases given 0.93, 93% happen. Every fit is judged on rows that it "
-            "has not seen; a slope below 1 means predictions that are too extreme, an intercept above 0 too few "
-            "expected events."
+            "A probability is calibrated when, of all cases given 0.93, 93% happen. Every fit is judged on rows that "
+            "it has not seen. A slope below 1 means predictions that are too extreme; an intercept above 0 means that "
+            "more events happened than were predicted."
         )
     ]
-    for k, (label, estimate) in enumerate(estimates.items()):
-        try:
-            found = calibration(estimate)
-        except ProblogitError as error:
-            items.append(Notice("info", f"{label}: {error}"))
-            continue
-        items += _one(label, found, f"calibration{k}")
+    found = evidence.calibrations
+    several = len(evidence.estimates) > 1
+    items += [
+        Notice("info", f"“{labels}” was not judged: {text}" if several and labels else f"Not judged: {text}")
+        for labels, text in said_once(evidence.unjudged.items(), len(evidence.estimates))
+    ]
+    if found:
+        items += [TableItem(_calibration_grid(evidence)), _curves(found)]
+        items.append(Listing(tuple((label if several else "", one.verdict) for label, one in found.items())))
+        notes = [(label, note) for label, one in found.items() for note in one.notes]
+        items.append(Listing(said_once(notes, len(found))))
     return Section("calibration", "Can the probabilities be trusted?", tuple(items))
 
 
-def _one(label: str, found: CalibrationResult, key: str) -> list[Item]:
-    alt = f"Reliability curve of {label}, {found.method}"
-    svg = svg_element(lambda axes: draw_calibration(found, axes), key, alt, 4.6, 4.6)
-    wanted = ("value", "lower", "upper", "interval", "target")
-    frame = found.frame[[column for column in wanted if column in found.frame.columns]]
-    grid = frame_grid(frame, 3)
-    caption = f"Calibration of “{label}”, judged by {found.method}."
-    notes = [Paragraph(note) for note in found.notes]
-    return [
-        Paragraph(f"{label}. {found.verdict}"),
-        TableItem(Grid(grid.header, grid.rows, caption)),
-        Figure(svg, f"Reliability curve of “{label}”: {found.method}.", alt),
-        *notes,
+def _calibration_grid(evidence: Evidence) -> Grid:
+    """Rows are quantities, with what right or ignorant probabilities give; columns are fits."""
+    found = list(evidence.calibrations.values())
+
+    def row(name: str, cell: Callable[[CalibrationResult], str]) -> tuple[str, ...]:
+        return (name, *[cell(one) for one in found])
+
+    def measured(name: str, key: str, places: int = 3) -> tuple[str, ...]:
+        ignorant = {fixed(one.measure(key).no_skill, places) for one in found} - {MISSING}
+        known = f" ({ignorant.pop()} without skill)" if len(ignorant) == 1 else ""
+        return row(name + known, lambda one: _measured(one, key, places))
+
+    rows = [
+        row("Rows judged", lambda one: count(one.n)),
+        row("Events, observed / expected", lambda one: f"{count(one.observed)} / {one.expected:,.1f}"),
+        measured("Calibration intercept (0 if right)", "intercept", 2),
+        measured("Calibration slope (1 if right)", "slope", 2),
+        measured("Brier score", "brier"),
+        measured("Log score", "log_score"),
+        measured("AUC", "auc"),
+        row("Miscalibration, MCB", lambda one: significant(one.mcb, 2)),
+        row("95% point of MCB if right", lambda one: significant(one.mcb_null_95, 2)),
     ]
+    elpd = [evidence.judged[label].loo for label in evidence.calibrations]
+    if any(one is not None for one in elpd):
+        rows.append(
+            (
+                "elpd, leave-one-out",
+                *["" if one is None else f"{one.elpd:.1f} ± {one.se:.1f}" for one in elpd],
+            )
+        )
+    caption = (
+        f"Out of sample, with {percent(evidence.prob)} Wald intervals. Brier score: mean squared error; log score: "
+        "mean of −log p of what happened; smaller is better for both. AUC: the chance that an event is ranked above a "
+        "non-event. MCB: the part of the Brier score that recalibration could take away; right probabilities stay "
+        "below its 95% point in 95 of 100 samples. Without skill: the event rate, predicted for everyone."
+    )
+    if any(one is not None for one in elpd):
+        caption += (
+            " elpd: the sum of log predictive densities over the rows ± its standard error; higher is better."
+        )
+    labels = list(evidence.calibrations) if len(evidence.estimates) > 1 else ["value"]
+    return Grid(("", *labels), tuple(rows), caption, ("judged by", *[one.method for one in found]))
 
 
-def score_section(estimates: Mapping[str, Estimate], comparison: ComparisonResult | None) -> Section:
-    """Log score, Brier score and AUC, out of sample; paired differences where there are several fits."""
+def _measured(found: CalibrationResult, key: str, places: int) -> str:
+    measure = found.measure(key)
+    bounds = interval_text(fixed(measure.lower, places), fixed(measure.upper, places))
+    return fixed(measure.value, places) + ("" if bounds == MISSING else f" {bounds}")
+
+
+def _curves(found: Mapping[str, CalibrationResult]) -> FigureRow:
+    """The reliability curves as small multiples."""
+    drawn = []
+    for k, (label, one) in enumerate(found.items()):
+        alt = f"Reliability curve of {label}, {one.method}"
+        title = label if len(found) > 1 else ""
+        svg = svg_element(
+            lambda axes, r=one, t=title: draw_calibration(r, axes, t),  # type: ignore[misc]
+            f"calibration{k}",
+            alt,
+            4.4,
+            4.6,
+        )
+        drawn.append(Figure(svg, "", alt))
+    levels = sorted({float(level) for one in found.values() for level in one.band["level"]})
+    shares = " and ".join(f"{100 * level:.4g}" for level in levels)
+    caption = (
+        "Observed against predicted probability (CORP: the isotonic fit, no bins). The diagonal is right; the bands "
+        f"are where the curve lies, point by point, in {shares} of 100 samples if every prediction is right. Bars "
+        "count the predictions."
+    )
+    return FigureRow(tuple(drawn), caption)
+
+
+def score_section(evidence: Evidence) -> Section:
+    """Paired differences of the log score; nothing for a single fit, whose scores stand with its calibration."""
+    title = "Which fit predicts better?"
+    if len(evidence.judged) < 2:
+        return Section("scores", title, ())
     try:
-        frame = comparison.scores if comparison is not None else scores(next(iter(estimates.values())))
+        frame = score_frame_of(evidence.judged)
     except ProblogitError as error:
-        return Section("scores", "Scores out of sample", (Notice("info", str(error)),))
-    if comparison is None:
-        frame = frame.set_index("score")
-    grid = frame_grid(frame, 3)
-    caption = "Log score: mean of −log p of what happened. Log and Brier score: smaller is better."
-    return Section("scores", "Scores out of sample", (TableItem(Grid(grid.header, grid.rows, caption)),))
+        return Section("scores", title, (Notice("info", str(error)),))
+    best = str(frame.attrs["best"])
+    rows = tuple(
+        (
+            str(label),
+            fixed(float(line["log_score"]), 3),
+            "the best" if label == best else _gap(float(line["difference"]), float(line["difference_se"])),
+            count(line["n"]),
+        )
+        for label, line in zip(frame.index, frame.to_dict("records"), strict=True)
+    )
+    caption = (
+        "Log score: mean of −log p of what happened, out of sample; smaller is better. Differences are paired by row, "
+        "with their standard error (SE): less than about twice its SE, a difference says little."
+    )
+    header = ("", "log score", "worse than the best by", "rows scored")
+    told = {note for one in evidence.calibrations.values() for note in one.notes}
+    notes = [note for note in frame.attrs["notes"] if note.partition(": ")[2] not in told]
+    said = Listing(tuple(("", note) for note in notes))
+    return Section("scores", title, (TableItem(Grid(header, rows, caption)), *([said] if notes else [])))
+
+
+def _gap(difference: float, error: float) -> str:
+    places = max(3, decimals_for(error))
+    return f"{fixed(difference, places)} (SE {fixed(error, places)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -47,22 +48,32 @@ def report(
     target = Path(path)
     check_target(target)
     estimates = label_estimates(fits)
-    if not estimates:
-        raise InputError(explain("fits", "must hold at least one fit", fits))
+    sections = report_sections(estimates, prob)
     problem = next(iter(estimates.values())).problem
-    heading = title or f"Logistic regression: {problem.response.describe()}"
-    page = render(report_sections(estimates, prob), heading)
-    write_whole(target, page)
+    write_whole(target, render(sections, title or f"Logistic regression: {problem.response.describe()}"))
     return target
 
 
 def check_target(target: Path) -> None:
-    """Refuse a path that cannot be written, before any work."""
-    folder = target.parent
-    if target.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(
-            explain("path", "must be a file in a folder that exists and can be written", str(target))
-        )
+    """Refuse a path that cannot be written, before any work: a file is made beside it and taken away."""
+    try:
+        exists = target.exists()  # too long a name, or one that no system can hold, is an error here
+        if target.is_dir() or not target.parent.is_dir() or (exists and not os.access(target, os.W_OK)):
+            raise _unwritable(target)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+        target.lstat()
+    except FileNotFoundError:
+        return
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise _unwritable(target, str(error)) from error
+
+
+def _unwritable(target: Path, why: str = "") -> InputError:
+    rule = "must be a file in a folder that exists and can be written"
+    return InputError(explain("path", rule, str(target), f"The system says: {why}." if why else ""))
 
 
 def render(sections: Sequence[Section], title: str) -> str:
@@ -82,18 +93,13 @@ def render(sections: Sequence[Section], title: str) -> str:
 
 
 def write_whole(target: Path, text: str) -> None:
-    """Write beside the target, then move into place."""
+    """Write beside the target, then move into place; with the permissions that any new file gets."""
+    temporary = target.parent / f".problogit-{secrets.token_hex(8)}.part"
     try:
-        handle, temporary = tempfile.mkstemp(prefix=target.name + ".", suffix=".part", dir=target.parent)
-    except OSError as error:
-        raise InputError(explain("path", "must be a file that can be written", str(target))) from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with temporary.open("x", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
-        Path(temporary).replace(target)
+        temporary.replace(target)
     except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise InputError(explain("path", "must be a file that can be written", str(target))) from error
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        raise _unwritable(target, str(error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -4,79 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
-from problogit.analysis.compare import ComparisonResult, compare_frames, estimates_frame
-from problogit.analysis.curves import probability_curve, variable_summaries
 from problogit.analysis.diagnostics import diagnostics
-from problogit.errors import ProblogitError
 from problogit.estimate import Estimate
-from problogit.plots.curve import draw_curve
-from problogit.plots.forest import forest_frame
-from problogit.plots.svg import svg_element
-from problogit.report.parts import Figure, Item, Notice, Paragraph, Section, TableItem
+from problogit.report.background import prior_section, provenance_section
+from problogit.report.coefficients import coefficient_section, detail_section, disagreement_section
+from problogit.report.evidence import Evidence, gather
+from problogit.report.parts import Item, Notice, Paragraph, Section, TableItem, said_once
+from problogit.report.probabilities import probability_section
 from problogit.report.quality import calibration_section, score_section
 from problogit.tables.grid import Grid
-from problogit.tables.numbers import count, significant
-from problogit.tables.render import comparison_grid, frame_grid
-from problogit.tables.text import coefficient_grid
+from problogit.tables.numbers import count
 
 __all__ = ["report_sections"]
 
-KINDS = {
-    "confidence-wald": "Wald confidence interval: estimate ∓ z × standard error on the log-odds scale. In repeated "
-    "samples it holds the true value with the stated probability, roughly, when the sample is large.",
-    "confidence-profile": "Profile-likelihood confidence interval: all values that a likelihood-ratio test does not "
-    "reject. Better than Wald in small samples, and one-sided where the estimate is infinite.",
-    "curvature": "Curvature interval of a penalized fit: the normal approximation at the mode of likelihood × prior. "
-    "It reads as an approximate posterior interval; it is not a confidence interval.",
-    "credible-eti": "Equal-tailed credible interval: given model, prior and data, the coefficient lies inside with "
-    "the stated probability, and lies on either side with equal probability.",
-    "credible-hdi": "Highest-density credible interval: the shortest with the stated posterior probability.",
-    "bootstrap": "Percentile bootstrap interval: the spread of the estimate over resampled data sets. It shows "
-    "sampling variability of a shrunken estimate and does not correct its bias.",
-    "sandwich": "Sandwich interval of a penalized fit; it ignores shrinkage bias.",
-    "none": "No interval: this estimate has no standard error that would mean what it says.",
+_WEIGHTS = {
+    "frequency": "frequency weights: a row of weight 2 counts as two rows",
+    "importance": "importance weights: each row's log-likelihood is multiplied by its weight",
+    "sampling": "sampling weights, rescaled to sum to the number of rows; standard errors are robust",
 }
 
 
 def report_sections(estimates: Mapping[str, Estimate], prob: float = 0.95) -> tuple[Section, ...]:
     """All sections, in the order in which a reader needs them."""
-    comparison = compare_frames(estimates, prob) if len(estimates) > 1 else None
-    sections = [
-        model_section(estimates),
+    evidence = gather(estimates, prob)
+    sections = (
+        model_section(evidence),
         findings_section(estimates),
-        coefficient_section(estimates, comparison, prob),
-        curve_section(estimates, prob),
-        calibration_section(estimates),
-        score_section(estimates, comparison),
-        *([disagreement_section(comparison)] if comparison is not None else []),
+        coefficient_section(evidence),
+        disagreement_section(evidence),
+        probability_section(evidence),
+        calibration_section(evidence),
+        score_section(evidence),
         prior_section(estimates),
+        detail_section(evidence),
         provenance_section(estimates),
-    ]
+    )
     return tuple(section for section in sections if section.items)
 
 
-def model_section(estimates: Mapping[str, Estimate]) -> Section:
+def model_section(evidence: Evidence) -> Section:
     """What was modelled, on what data, and what was left out."""
-    problem = next(iter(estimates.values())).problem
+    problem = evidence.problem
     size, report = problem.sample, problem.report
+    formulas = {one.problem.design.formula or "ready-made columns" for one in evidence.estimates.values()}
+    share = f"{size.n_events / size.n_trials:.1%}" if size.n_trials else "none"
     rows = [
         ("Modelled", problem.response.describe()),
-        ("Formula", problem.design.formula or "ready-made columns"),
+        *([("Formula", next(iter(formulas)))] if len(formulas) == 1 else []),
         ("Rows in the data", count(report.n_input)),
-        ("Rows dropped", _dropped(report.n_dropped, report.dropped_by)),
+        ("Rows left out", _dropped(report.n_dropped, report.dropped_by)),
         ("Rows used", count(size.nobs)),
-        ("Events", f"{count(size.n_events)} of {count(size.n_trials)} ({size.n_events / size.n_trials:.1%})"),
-        ("Coefficients", str(problem.n_terms)),
+        ("Events", f"{count(size.n_events)} of {count(size.n_trials)} ({share})"),
+        *_weights_and_offset(evidence),
     ]
-    if problem.data is not None and problem.weighted:
-        rows.append(("Weights", f"{problem.weights_type} weights"))
-    if problem.design.offset_column is not None:
-        rows.append(("Offset", problem.design.offset_column))
-    rows += [(f"Method “{label}”", estimate.method.describe()) for label, estimate in estimates.items()]
-    notes = [Notice("info", note) for note in report.notes]
-    return Section("model", "What was modelled", (TableItem(Grid(("", ""), tuple(rows))), *notes))
+    for label, estimate in evidence.estimates.items():
+        own = "" if len(formulas) == 1 else f"{estimate.problem.design.formula or 'ready-made columns'}; "
+        name = "Method" if len(evidence.estimates) == 1 else label
+        rows.append((name, f"{own}{estimate.method.describe()} ({estimate.problem.n_terms} coefficients)"))
+    items: list[Item] = [TableItem(Grid(("", ""), tuple(rows)), "facts")]
+    if problem.data is None:
+        text = "This fit was loaded without its rows: what needs them is said where it would stand."
+        items.append(Notice("info", text))
+    return Section("model", "What was modelled", tuple(items))
 
 
 def _dropped(n: int, reasons: Mapping[str, int]) -> str:
@@ -84,160 +73,38 @@ def _dropped(n: int, reasons: Mapping[str, int]) -> str:
     return f"{count(n)} ({listed})" if n else "none"
 
 
+def _weights_and_offset(evidence: Evidence) -> list[tuple[str, str]]:
+    problem, rows = evidence.problem, []
+    column = problem.design.offset_column
+    if problem.data is not None and problem.weighted:
+        words = _WEIGHTS.get(problem.weights_type, problem.weights_type)
+        rows.append(("Weights", f"{words}; they sum to {count(round(float(problem.data.weights.sum()), 1))}"))
+    elif problem.data is None and problem.weights_type != "frequency":
+        rows.append(("Weights", _WEIGHTS.get(problem.weights_type, problem.weights_type)))
+    if column is not None or (problem.data is not None and bool(problem.data.offset.any())):
+        named = f"column {column}" if column is not None else "an array"
+        rows.append(("Offset", f"{named}, added to the log-odds with coefficient 1"))
+    return rows
+
+
 def findings_section(estimates: Mapping[str, Estimate]) -> Section:
     """What was checked and found, the gravest first; said once where several fits say the same."""
-    said: dict[str, tuple[str, list[str]]] = {}
+    severities: dict[str, str] = {}
+    said: list[tuple[str, str]] = []
     for label, estimate in estimates.items():
         found = diagnostics(estimate)
-        if not found.status.trusted:
-            said.setdefault(found.status.value, ("error", []))[1].append(label)
-        for finding in found.findings:
-            text = f"{finding.message} {finding.remedy}".strip()
-            said.setdefault(text, (finding.severity, []))[1].append(label)
+        told = [(f.severity, f"{f.message} {f.remedy}".strip()) for f in found.findings]
+        if not found.status.trusted and all(severity == "info" for severity, _ in told):
+            told.insert(0, ("error", found.status.value))
+        for severity, text in told:
+            severities.setdefault(text, severity)
+            said.append((label, text))
     order = {"error": 0, "warning": 1, "info": 2}
-    ranked = sorted(said.items(), key=lambda entry: order[entry[1][0]])
+    ranked = sorted(said_once(said, len(estimates)), key=lambda entry: order[severities[entry[1]]])
     items: list[Item] = [
-        Notice(severity, f"{', '.join(labels)}: {text}" if len(estimates) > 1 else text)
-        for text, (severity, labels) in ranked
+        Notice(severities[text], f"{labels}: {text}" if labels else text) for labels, text in ranked
     ]
     if not items:
-        items = [
-            Paragraph(
-                "Separation, aliased columns, convergence and sampler diagnostics were checked; nothing was found."
-            )
-        ]
+        text = "Separation, aliased columns, convergence and sampler diagnostics were checked; nothing was found."
+        items = [Paragraph(text)]
     return Section("findings", "What was checked", tuple(items))
-
-
-def coefficient_section(
-    estimates: Mapping[str, Estimate], comparison: ComparisonResult | None, prob: float
-) -> Section:
-    """Coefficients and odds ratios with the kind of each interval, and the forest plot."""
-    items: list[Item] = []
-    if comparison is None:
-        estimate = next(iter(estimates.values()))
-        items.append(TableItem(coefficient_grid(estimate, prob)))
-        frame = estimates_frame(estimates, prob)
-    else:
-        frame = comparison.coefficients
-        items += [TableItem(comparison_grid(frame, odds_ratios=True)), TableItem(comparison_grid(frame))]
-    terms = [term for term in dict.fromkeys(frame["term"]) if term != "Intercept"]
-    if 0 < len(terms) <= 60:
-        height = max(2.0, 1.0 + len(terms) * (0.24 + 0.17 * len(estimates)))
-        alt = f"Forest plot of {len(terms)} odds ratios for {', '.join(estimates)}"
-        svg = svg_element(lambda axes: forest_frame(frame, axes), "forest", alt, 7.2, height)
-        caption = (
-            "Odds ratios on a log axis. An arrow is an interval without an end; a hollow marker has none."
-        )
-        items.append(Figure(svg, caption, alt))
-    kinds = [kind for kind in dict.fromkeys(frame["interval"]) if kind in KINDS]
-    items += [Paragraph(f"{kind}. {KINDS[kind]}") for kind in kinds]
-    items.append(
-        Paragraph(
-            "An odds ratio compares the odds of the event for one unit more of the predictor, the other predictors "
-            "held. It is not a ratio of probabilities, and it changes when predictors are added, even unrelated ones."
-        )
-    )
-    return Section("coefficients", "Coefficients and odds ratios", tuple(items))
-
-
-def curve_section(estimates: Mapping[str, Estimate], prob: float) -> Section:
-    """The probability over the two predictors that move it most."""
-    items: list[Item] = []
-    label, estimate = _most_informative(estimates)
-    for k, variable in enumerate(_leading_variables(estimate)[:2]):
-        try:
-            found = probability_curve(estimate, variable, prob=prob)
-        except ProblogitError as error:
-            items.append(Notice("info", f"No curve over {variable}: {error}"))
-            continue
-        alt = f"{found.modelled} over {variable}, fit {label}"
-        svg = svg_element(lambda axes, f=found: draw_curve(f, axes), f"curve{k}", alt, 6.4, 3.8)  # type: ignore[misc]
-        items.append(
-            Figure(
-                svg,
-                f"{found.modelled} as {variable} moves and the other predictors stand still ({label}).",
-                alt,
-            )
-        )
-    return Section("curves", "Probabilities", tuple(items))
-
-
-def _most_informative(estimates: Mapping[str, Estimate]) -> tuple[str, Estimate]:
-    """A posterior where there is one, else the first fit that has intervals."""
-    for wanted in ("Bayes", "MLE", "Penalized"):
-        for label, estimate in estimates.items():
-            finite = np.isfinite(estimate.coefficients.std_error).all()
-            if estimate.method.name == wanted and finite:
-                return label, estimate
-    return next(iter(estimates.items()))
-
-
-def _leading_variables(estimate: Estimate) -> list[str]:
-    """Variables that are numbers, by |coefficient| x standard deviation where they are columns themselves."""
-    problem = estimate.problem
-    terms = problem.terms
-    size = np.abs(np.nan_to_num(estimate.coefficients.location, posinf=0, neginf=0)) * problem.column_stats.sd
-    names = [summary.name for summary in variable_summaries(estimate)]
-    plain = sorted((name for name in names if name in terms), key=lambda name: -size[terms.index(name)])
-    return plain + [name for name in names if name not in terms]
-
-
-def disagreement_section(comparison: ComparisonResult) -> Section:
-    """Where the fits differ by more than a quarter of a standard error, and why."""
-    frame = comparison.disagreements
-    flagged = frame[frame["flag"].astype(str) != ""]
-    if flagged.empty:
-        text = "No coefficient moves by more than a quarter of a standard error between the fits."
-        return Section("disagreements", "Where the fits disagree", (Paragraph(text),))
-    shown = flagged.set_index("term")[
-        ["label", "reference", "shift", "width_ratio", "signs", "flag", "reason"]
-    ]
-    grid = frame_grid(shown, 2)
-    caption = "Shift in standard errors of the reference; width of the interval relative to the reference's."
-    return Section(
-        "disagreements", "Where the fits disagree", (TableItem(Grid(grid.header, grid.rows, caption)),)
-    )
-
-
-def prior_section(estimates: Mapping[str, Estimate]) -> Section:
-    """The prior or penalty of every term, in the scale that was used and in plain words."""
-    items: list[Item] = []
-    for label, estimate in estimates.items():
-        if estimate.method.name == "MLE":
-            continue
-        rows = []
-        for line in estimate.method.prior.resolve(estimate.problem).table():
-            scale = float(line["scale"])
-            plain = (
-                "any value"
-                if not np.isfinite(scale)
-                else _plain_words(str(line["family"]), float(line["loc"]), scale)
-            )
-            rows.append((str(line["term"]), str(line["given"]), str(line["text"]), plain))
-        header = ("", "asked for", "used", "odds ratio per unit, a priori")
-        items.append(TableItem(Grid(header, tuple(rows), f"Priors of “{label}”, on the log-odds per unit.")))
-    return Section("priors", "Priors and penalties", tuple(items))
-
-
-def _plain_words(family: str, loc: float, scale: float) -> str:
-    """95% of a prior as a range of odds ratios; heavy tails are said to be heavy."""
-    reach = {"Normal": 1.959964, "Laplace": 2.995732}.get(family)
-    if reach is None:
-        return f"scale {significant(scale)}"
-    low, high = np.exp(max(loc - reach * scale, -300)), np.exp(min(loc + reach * scale, 300))
-    return f"95% between {significant(float(low), 2)} and {significant(float(high), 2)}"
-
-
-def provenance_section(estimates: Mapping[str, Estimate]) -> Section:
-    """Engine, seed, time and versions: what somebody needs to get the same numbers."""
-    rows = []
-    versions: dict[str, str] = {}
-    for label, estimate in estimates.items():
-        source = estimate.provenance
-        seed = "none needed" if source.seed is None else str(source.seed)
-        rows.append((label, repr(estimate.method), source.engine, seed, f"{source.seconds:.2f} s"))
-        versions |= dict(source.versions)
-    how = Grid(("", "call", "engine", "seed", "time"), tuple(rows))
-    what = Grid(("package", "version"), tuple(versions.items()))
-    return Section("provenance", "Reproducibility", (TableItem(how), TableItem(what)))

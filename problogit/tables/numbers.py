@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["count", "decimals_for", "fixed", "interval_text", "p_value", "percent", "significant"]
+__all__ = ["MISSING", "count", "decimals_for", "fixed", "interval_text", "p_value", "percent", "significant"]
 
 MISSING = "—"
 
