@@ -85,13 +85,13 @@ def starting_point(likelihood: BinomialLikelihood, scaling: Scaling) -> Array:
     if scaling.intercept is not None:
         events = likelihood.weights * likelihood.successes
         level = null_intercept(events, likelihood.weights * likelihood.trials, likelihood.offset)
-        start[scaling.intercept] = np.clip(level, -30, 30)
+        start[scaling.intercept] = level if np.isfinite(level) else 0.0
     n = likelihood.n_rows
     if n < max(_SAMPLE_ABOVE, 40 * _SAMPLE_SHARE * likelihood.n_terms):
         return start
     sample = likelihood.take(np.arange(0, n, _SAMPLE_SHARE))
     rough = maximise(sample, start, tolerance=0.1, max_iterations=12)
-    return rough.x if rough.converged and np.abs(rough.x).max() < 20 else start
+    return rough.x if rough.converged and np.abs(rough.x - start).max() < 20 else start
 
 
 def find_maximum(

@@ -141,11 +141,15 @@ class MLE(Estimator):
         return sandwich(likelihood, maximum.beta, maximum.inverse, kind, frequency, problem.nobs)
 
     def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
-        """`statistic` (z) and its two-sided `p_value`; NaN for coefficients that are not finite."""
+        """`statistic` (z) and its two-sided `p_value`; NaN for coefficients that are not finite.
+
+        A p-value below the smallest normal number (2.2e-308, |z| > 37) is given as that number, never as 0.
+        """
         margins = estimate.coefficients.marginals()
         with np.errstate(invalid="ignore", divide="ignore"):
             z = np.where(np.isfinite(margins.sd), margins.location / margins.sd, np.nan)
-        return {"statistic": z, "p_value": np.asarray(2 * ndtr(-np.abs(z)))}
+        p = np.maximum(2 * ndtr(-np.abs(z)), np.finfo(float).tiny)
+        return {"statistic": z, "p_value": p}
 
     def raw(self, estimate: Estimate) -> Any:
         """The statsmodels result at this optimum, or an error that says why there is none."""
