@@ -69,7 +69,7 @@ class ProximalResult:
     gradient : ndarray, shape (p,)
         Of the smooth part.
     violation : float
-        Largest violation of the optimality conditions, in units of the gradient.
+        Largest `violation` of the optimality conditions.
     iterations, evaluations : int
         Newton steps; evaluations of f.
     working : int
@@ -88,10 +88,14 @@ class ProximalResult:
 
 
 def violation(gradient: Array, x: Array, penalty: Penalty) -> Array:
-    """By how much each coordinate breaks the optimality conditions, shape (p,); 0 at the optimum."""
+    """By how much each coordinate breaks the optimality conditions, shape (p,); 0 at the optimum.
+
+    In units of the gradient, or of the coordinate's strength where that is larger than 1.
+    """
     away = x - penalty.loc
     off_kink = np.abs(gradient - penalty.strength * np.sign(away))
-    return np.where(away != 0, off_kink, np.maximum(np.abs(gradient) - penalty.strength, 0.0))
+    broken = np.where(away != 0, off_kink, np.maximum(np.abs(gradient) - penalty.strength, 0.0))
+    return np.asarray(broken / np.maximum(penalty.strength, 1.0))
 
 
 def maximise_l1(
@@ -111,24 +115,23 @@ def maximise_l1(
     penalty : Penalty
     start : ndarray, shape (p,)
     tolerance : float
-        Bound on the largest violation of the optimality conditions, relative to the larger of 1 and the strengths.
+        Bound on the largest `violation` of the optimality conditions.
     max_iterations : int
         Newton steps, of all working sets together.
     """
     x = np.array(start, dtype=np.float64)
-    allowed = tolerance * max(1.0, float(penalty.strength.max(initial=0.0)))
     working = np.empty(0, dtype=np.intp)
     iterations, evaluations = 0, 1
     value, gradient = objective.gradient(x)
     broken = violation(gradient, x, penalty)
     exact = False
-    while float(broken.max(initial=0.0)) > allowed and iterations < max_iterations:
-        larger = _grown(working, broken, x, penalty, allowed)
+    while float(broken.max(initial=0.0)) > tolerance and iterations < max_iterations:
+        larger = _grown(working, broken, x, penalty, tolerance)
         complete = larger.size == working.size
         if complete and exact:
             break  # what is left is rounding in the gradient
         exact = complete or larger.size == x.size
-        working, target = larger, allowed if exact else max(allowed, _LOOSELY * float(broken.max()))
+        working, target = larger, tolerance if exact else max(tolerance, _LOOSELY * float(broken.max()))
         part = objective.restricted(working, x)
         inner = _proximal_newton(part, penalty.take(working), x[working], target, max_iterations - iterations)
         x[working] = inner.x
@@ -137,7 +140,6 @@ def maximise_l1(
         value, gradient = objective.gradient(x)
         broken = violation(gradient, x, penalty)
     worst = float(broken.max(initial=0.0))
-    noise = _rounding(value, gradient)
     return ProximalResult(
         x,
         value - penalty.value(x),
@@ -146,17 +148,17 @@ def maximise_l1(
         iterations,
         evaluations,
         int(working.size),
-        worst <= max(allowed, noise),
+        worst <= max(tolerance, _rounding(value)),
     )
 
 
-def _rounding(value: float, gradient: Array) -> float:
-    """What rounding alone may leave in a gradient of a sum of the size of `value`."""
-    return 1e-12 * max(1.0, abs(value), float(np.abs(gradient).max(initial=0.0)))
+def _rounding(value: float) -> float:
+    """What rounding alone may leave of a gradient: the sum of as many terms as `value` is one of."""
+    return 1e-12 * max(1.0, abs(value))
 
 
 def _grown(
-    working: NDArray[np.intp], broken: Array, x: Array, penalty: Penalty, allowed: float
+    working: NDArray[np.intp], broken: Array, x: Array, penalty: Penalty, tolerance: float
 ) -> NDArray[np.intp]:
     """The working set with the worst violators, at most doubled; free and non-zero coordinates always belong."""
     p = broken.size
@@ -167,12 +169,12 @@ def _grown(
     outside = np.where(inside, 0.0, broken)
     room = max(_FIRST_COLUMNS, int(np.count_nonzero(inside)))
     worst = np.argsort(outside)[::-1][:room]
-    inside[worst[outside[worst] > allowed]] = True
+    inside[worst[outside[worst] > tolerance]] = True
     return np.flatnonzero(inside)
 
 
 def _proximal_newton(
-    objective: Objective, penalty: Penalty, start: Array, allowed: float, max_iterations: int
+    objective: Objective, penalty: Penalty, start: Array, tolerance: float, max_iterations: int
 ) -> ProximalResult:
     """Newton steps on all given coordinates, each the optimum of the quadratic model, with step-halving."""
     u = start - penalty.loc
@@ -182,10 +184,10 @@ def _proximal_newton(
     evaluations, iteration, stalled = 1, 0, False
     for iteration in range(max_iterations + 1):
         worst = float(violation(gradient, loc + u, penalty).max(initial=0.0))
-        if worst <= allowed or stalled or iteration == max_iterations:
+        if worst <= tolerance or stalled or iteration == max_iterations:
             break
         target = gradient + information @ u
-        proposed = maximise_quadratic(information, target, strength, u, max(0.1 * allowed, 0.01 * worst))
+        proposed = maximise_quadratic(information, target, strength, u, max(0.1 * tolerance, 0.01 * worst))
         noise = 64 * np.finfo(float).eps * max(1.0, abs(smooth))
         length, u_next = _halved(objective, penalty, u, proposed, value - noise)
         evaluations += 1 + round(-math.log2(length)) if length else _HALVINGS
@@ -198,7 +200,7 @@ def _proximal_newton(
         u, value = u_next, risen
     x = loc + u
     worst = float(violation(gradient, x, penalty).max(initial=0.0))
-    return ProximalResult(x, value, gradient, worst, iteration, evaluations, x.size, worst <= allowed)
+    return ProximalResult(x, value, gradient, worst, iteration, evaluations, x.size, worst <= tolerance)
 
 
 def _halved(
@@ -226,7 +228,7 @@ def maximise_quadratic(H: Array, b: Array, strength: Array, start: Array, tolera
     H : ndarray, shape (k, k)
     b, strength, start : ndarray, shape (k,)
     tolerance : float
-        Bound on the largest violation of the optimality conditions.
+        Bound on the largest `violation` of the optimality conditions.
     """
     u = np.array(start, dtype=np.float64)
     penalty = Penalty(strength, np.zeros_like(u))

@@ -16,7 +16,7 @@ from problogit.core.priors.normal import Normal
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.scaling import Scaling
 from problogit.data.rows import Array
-from problogit.errors import ConvergenceWarning, InputError, explain
+from problogit.errors import ConvergenceWarning, EstimationError, InputError, explain
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
 from problogit.estimators.mle import MLE, MLEDetails
 from problogit.estimators.penalized_bootstrap import resample
@@ -37,6 +37,8 @@ __all__ = ["DEFAULT_PRIOR", "Penalized", "PenalizedDetails"]
 
 DEFAULT_PRIOR = Normal(2.5, autoscale=True)
 INFERENCE = ("curvature", "sandwich", "bootstrap", "none")
+
+_NAMED = 100  # terms that a finding names
 
 _ROADS = {
     "newton": "Newton's method",
@@ -63,7 +65,8 @@ class PenalizedDetails(Details):
     solver : str
         The road that was taken.
     violation : float
-        Largest violation of the optimality (KKT) conditions, in units of the gradient of the scaled problem.
+        Largest violation of the optimality (KKT) conditions: in units of the gradient of the scaled problem, or of
+        the L1 strength there where that is larger than 1.
     penalized_loglik : float
         Log-likelihood plus log prior density, original units.
     n_modes : int
@@ -141,12 +144,24 @@ class Penalized(Estimator):
         if prior.flat.all():
             return self._maximum_likelihood(problem, progress)
         inference = choose_inference(self.inference, prior, problem)
-        check_existence(problem, prior)
-        scaled = scaled_problem(problem, prior)
         self._check_solver(prior)
-        found = search(scaled, choose_solver(self.solver, scaled.objective))
+        scaled, found = self._optimise(problem, prior)
         fit = self._assemble(problem, prior, scaled, found, inference, started)
         return self._bootstrapped(fit, progress, started) if inference == "bootstrap" else fit
+
+    def _optimise(self, problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Search]:
+        check_existence(problem, prior)
+        solver = choose_solver(self.solver, prior)
+        scaled = scaled_problem(problem, prior, solver)
+        return scaled, search(scaled, solver)
+
+    def _coefficients(self, problem: Problem) -> Array:
+        """The estimate alone, for resampling."""
+        prior = self.prior.resolve(problem)
+        scaled, found = self._optimise(problem, prior)
+        if not found.best.converged:
+            raise EstimationError(Status.NOT_CONVERGED.value)
+        return _original(scaled, found.best.gamma, prior)
 
     def _check_solver(self, prior: ResolvedPrior) -> None:
         if not prior.smooth and self.solver not in ("auto", "proximal-newton"):
@@ -193,8 +208,7 @@ class Penalized(Estimator):
 
     def _bootstrapped(self, fit: Estimate, progress: Progress, started: float) -> Estimate:
         seeds = seed_sequence(self.rng)
-        again = replace(self, inference="none")
-        draws, findings = resample(again, fit, self.resamples, seeds, progress)
+        draws, findings = resample(self._coefficients, fit, self.resamples, seeds, progress)
         engine = f"{fit.provenance.engine}; {self.resamples} bootstrap refits"
         return replace(
             fit,
@@ -251,6 +265,7 @@ def _kink_findings(prior: ResolvedPrior, beta: Array, problem: Problem) -> list[
     if not kinked.any():
         return []
     still = np.flatnonzero(kinked & (beta == prior.loc))
+    terms = problem.terms
     where = "0" if not np.any(prior.loc[kinked]) else "the location of their prior"
     return [
         Finding(
@@ -258,7 +273,7 @@ def _kink_findings(prior: ResolvedPrior, beta: Array, problem: Problem) -> list[
             "info",
             f"{still.size} of {int(kinked.sum())} coefficients with an L1 penalty are exactly {where}.",
             "",
-            tuple(problem.terms[j] for j in still),
+            tuple(terms[j] for j in still[:_NAMED]),
         )
     ]
 

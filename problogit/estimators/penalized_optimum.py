@@ -99,7 +99,7 @@ class Optimum:
     solver : str
         The road.
     violation : float
-        Largest violation of the optimality conditions, in units of the gradient of the scaled problem.
+        Largest violation of the optimality conditions, as `core.proximal.violation` measures it.
     converged : bool
     """
 
@@ -132,13 +132,13 @@ def is_positive_definite(matrix: Array) -> bool:
     return True
 
 
-def choose_solver(asked: str, objective: PenalizedLikelihood) -> str:
+def choose_solver(asked: str, prior: ResolvedPrior) -> str:
     """The road that is taken: `asked`, or for ``auto`` by kinks of the prior and number of columns."""
     if asked != "auto":
         return asked
-    if not objective.prior.smooth:
+    if not prior.smooth:
         return "proximal-newton"
-    return "newton" if objective.likelihood.n_terms <= _NEWTON_UP_TO else "newton-cg"
+    return "newton" if prior.n_terms <= _NEWTON_UP_TO else "newton-cg"
 
 
 def find_optimum(objective: PenalizedLikelihood, start: Array, solver: str) -> Optimum:

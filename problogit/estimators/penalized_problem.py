@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit.core.maximum import find_maximum, starting_point
+from problogit.core.priors.normal import Normal
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.scaling import ColumnStats, Scaling
 from problogit.data.rows import Array
@@ -21,6 +22,7 @@ from problogit.problem import Problem
 __all__ = ["ScaledProblem", "Search", "check_existence", "scaled_problem", "search"]
 
 _SAME_MODE = 1e-5
+_WIDE = 2.5  # of the coefficient of a standardised column
 
 
 def check_existence(problem: Problem, prior: ResolvedPrior) -> None:
@@ -37,7 +39,8 @@ def check_existence(problem: Problem, prior: ResolvedPrior) -> None:
         _check_constant(problem)
         if flat.size == 1:
             return
-    names = tuple(problem.terms[j] for j in flat)
+    terms = problem.terms
+    names = tuple(terms[j] for j in flat)
     place = np.flatnonzero(flat == problem.intercept)
     intercept = int(place[0]) if place.size else None
     found = find_maximum(
@@ -55,6 +58,8 @@ def check_existence(problem: Problem, prior: ResolvedPrior) -> None:
         count = int(np.count_nonzero(separated_rows(rows, found.separation)))
         sentence = separation_sentence(found.separation, names, count, rows.n_rows)
         infinite = [name for name, kind in zip(names, found.separation.kind, strict=True) if kind != "finite"]
+        if intercept is not None and len(infinite) > 1:
+            infinite = [name for name in infinite if name != names[intercept]]
         raise EstimationError(
             f"The penalized likelihood has no maximum: columns with a flat prior separate the data. {sentence} Give a "
             f"proper prior, e.g. Normal(2.5, autoscale=True), to {_listed(infinite)}."
@@ -101,15 +106,27 @@ class ScaledProblem:
     start: Array
 
 
-def scaled_problem(problem: Problem, prior: ResolvedPrior) -> ScaledProblem:
+def scaled_problem(problem: Problem, prior: ResolvedPrior, solver: str) -> ScaledProblem:
     """Choose the coordinates, and a start in them.
 
     Columns are centred where the design is dense. An L1 part needs a separable prior, which a proper prior of the
     intercept is only at its own point: no centring for ``intercept_at="zero"``, centring at the means for ``"mean"``.
+    The roads without Hessian feel the units of the coordinates; for them the curvatures are made equal at the start.
     """
     scaling = problem.scaling
     if not prior.smooth and not prior.scaled(scaling).separable:
         scaling = _separable(problem, prior)
+    scaled = _in_coordinates(problem, prior, scaling)
+    if solver not in ("lbfgs", "newton-cg"):
+        return scaled
+    objective, start = scaled.objective, scaled.start
+    bend = objective.likelihood.information_diagonal(start) + objective.prior.curvature(start, majorant=True)
+    unit = bend.max() if scaling.intercept is None else bend[scaling.intercept]
+    factor = np.sqrt(np.where(bend > 0, bend, unit) / unit)
+    return _in_coordinates(problem, prior, replace(scaling, scale=scaling.scale * factor))
+
+
+def _in_coordinates(problem: Problem, prior: ResolvedPrior, scaling: Scaling) -> ScaledProblem:
     center = scaling.center if scaling.centred else None
     likelihood = problem.likelihood.in_coordinates(center, scaling.scale)
     scaled = prior.scaled(scaling)
@@ -151,32 +168,48 @@ class Search:
 
 
 def search(scaled: ScaledProblem, solver: str) -> Search:
-    """The optimum from the start; for a prior that is not log-concave the better of two.
+    """The optimum from the start; for a prior that is not log-concave the best of three.
 
-    Its second start is the optimum under the Gaussian stand-in of the same location and scale.
+    The other starts are the modes under Gaussian priors of the same locations: with the scales of the prior, where the
+    spike of a narrow prior is found, and with wide scales, where what the data say is found.
     """
     objective = scaled.objective
     best = find_optimum(objective, scaled.start, solver)
     if objective.prior.log_concave:
         return Search(best, 1, ())
-    tame = PenalizedLikelihood(objective.likelihood, objective.prior.stand_in())
-    middle = find_optimum(tame, scaled.start, "newton" if solver == "proximal-newton" else solver)
-    other = find_optimum(objective, middle.gamma, solver)
-    distance = float(np.abs(best.gamma - other.gamma).max(initial=0.0))
-    if not (best.converged and other.converged) or distance <= _SAME_MODE * (1 + np.abs(best.gamma).max()):
-        return Search(_better(best, other), 1, ())
-    first, second = (best, other) if best.value >= other.value else (other, best)
+    optima = [best, *(_from_the_mode_of(tame, scaled, solver) for tame in _tame_priors(objective.prior))]
+    reached = [one for one in optima if one.converged] or optima
+    best = max(reached, key=lambda one: one.value)
+    others = [one for one in reached if _apart(one, best)]
+    if not others:
+        return Search(best, 1, ())
+    second = max(others, key=lambda one: one.value)
     finding = Finding(
         "modes",
         "warning",
-        "The penalized likelihood has several modes, because the prior is not log-concave: two starts led to optima "
-        f"whose log posterior densities differ by {first.value - second.value:.3g}. The higher one is reported.",
+        "The penalized likelihood has several modes, because the prior is not log-concave: several starts led to "
+        f"optima whose log posterior densities differ by {best.value - second.value:.3g}. The higher one is reported.",
         "Compare Penalized(Normal(...)) of the same scale, or fit Bayes with the same prior, which sees all modes.",
     )
-    return Search(first, 2, (finding,))
+    n_modes = 1 + sum(all(_apart(one, kept) for kept in others[:k]) for k, one in enumerate(others))
+    return Search(best, n_modes, (finding,))
 
 
-def _better(one: Optimum, other: Optimum) -> Optimum:
-    if one.converged != other.converged:
-        return one if one.converged else other
-    return one if one.value >= other.value else other
+def _tame_priors(prior: ResolvedPrior) -> tuple[ResolvedPrior, ResolvedPrior]:
+    """Gaussian priors of the same locations: with the same scales, and with scales not below `_WIDE`."""
+    narrow = prior.stand_in()
+    wide = tuple(
+        (index, Normal(np.maximum(part.spread, _WIDE), part.location)) for index, part in narrow.blocks
+    )
+    return narrow, replace(narrow, blocks=wide)
+
+
+def _from_the_mode_of(tame: ResolvedPrior, scaled: ScaledProblem, solver: str) -> Optimum:
+    likelihood = scaled.objective.likelihood
+    start = find_optimum(PenalizedLikelihood(likelihood, tame), scaled.start, solver)
+    return find_optimum(scaled.objective, start.gamma, solver)
+
+
+def _apart(one: Optimum, other: Optimum) -> bool:
+    distance = float(np.abs(one.gamma - other.gamma).max(initial=0.0))
+    return distance > _SAME_MODE * (1.0 + float(np.abs(other.gamma).max(initial=0.0)))

@@ -169,6 +169,8 @@ def test_value_is_the_sum_of_the_columns() -> None:
         StudentT(4.0, 2.0, 0.3).log_density(BETA[5:]),
     ]
     assert resolved.value(BETA) == pytest.approx(sum(float(part.sum()) for part in parts), rel=1e-14)
+    peak = np.where(resolved.flat, BETA, resolved.loc)
+    assert resolved.below_peak(BETA) == pytest.approx(resolved.value(BETA) - resolved.value(peak), rel=1e-12)
     batch = resolved.batch(np.stack([BETA, 2 * BETA]))
     np.testing.assert_allclose(batch, [resolved.value(BETA), resolved.value(2 * BETA)], rtol=1e-14)
 

@@ -36,8 +36,10 @@ class Prior(Elementwise, ResolvablePrior):
 
     def resolve(self, problem: Columns) -> ResolvedPrior:
         """This prior on every column but the intercept, which stays flat."""
-        names = [None if j == problem.intercept else self for j in range(len(problem.terms))]
-        return resolve_columns(problem, names, "zero")
+        priors: list[Prior | None] = [self] * len(problem.terms)
+        if problem.intercept is not None:
+            priors[problem.intercept] = None
+        return resolve_columns(problem, priors, "zero")
 
 
 def resolve_columns(problem: Columns, priors: list[Prior | None], intercept_at: str) -> ResolvedPrior:

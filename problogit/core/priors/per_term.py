@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -67,12 +67,11 @@ class Priors(ResolvablePrior):
 
     def resolve(self, problem: Columns) -> ResolvedPrior:
         """One prior per column; a name in `terms` that the model does not have is an `InputError`."""
-        priors: list[Prior | None] = [self.default] * len(problem.terms)
-        intercept = problem.intercept
-        for name in sorted(
-            self.terms, key=lambda name: name in problem.terms
-        ):  # names of coefficients last: they win
-            for j in self._columns_of(name, problem):
+        terms, intercept = problem.terms, problem.intercept
+        priors: list[Prior | None] = [self.default] * len(terms)
+        exact = set(terms)
+        for name in sorted(self.terms, key=exact.__contains__):  # names of coefficients come last: they win
+            for j in self._columns_of(name, terms, intercept):
                 priors[j] = self.terms[name]
         if intercept is not None:
             priors[intercept] = self.intercept
@@ -81,15 +80,15 @@ class Priors(ResolvablePrior):
             raise InputError(explain("Priors: intercept", rule, self.intercept, "Leave it out."))
         return resolve_columns(problem, priors, self.intercept_at)
 
-    def _columns_of(self, name: str, problem: Columns) -> list[int]:
-        slopes = [j for j in range(len(problem.terms)) if j != problem.intercept]
-        if problem.intercept is not None and name == problem.terms[problem.intercept]:
+    def _columns_of(self, name: str, terms: Sequence[str], intercept: int | None) -> list[int]:
+        slopes = [j for j in range(len(terms)) if j != intercept]
+        if intercept is not None and name == terms[intercept]:
             raise InputError(f"Priors: terms names {name!r}; give the prior of the intercept by intercept=.")
-        exact = [j for j in slopes if problem.terms[j] == name]
-        found = exact or [j for j in slopes if _LEVEL.sub("", problem.terms[j]) == name]
+        exact = [j for j in slopes if terms[j] == name]
+        found = exact or [j for j in slopes if _LEVEL.sub("", terms[j]) == name]
         if found:
             return found
-        known = [problem.terms[j] for j in slopes]
+        known = [terms[j] for j in slopes]
         close = nearest(name, [*known, *(_LEVEL.sub("", term) for term in known)])
         listed = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
         hint = f"Did you mean {close!r}?" if close else f"The model has {listed}."

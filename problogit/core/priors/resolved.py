@@ -152,9 +152,9 @@ class ResolvedPrior:
 
         return self._elementwise(bend, self._own_points(beta))
 
-    def curvature(self, beta: Array) -> Array:
-        """Diagonal of minus the Hessian of the smooth part of the log prior density, shape (n_terms,)."""
-        bend = self._own_curvature(beta)
+    def curvature(self, beta: Array, majorant: bool = False) -> Array:
+        """Diagonal of `hessian`, shape (n_terms,)."""
+        bend = self._own_curvature(beta, majorant)
         if self.anchor is None:
             return bend
         return bend + bend[self.intercept] * self.anchor**2
