@@ -73,9 +73,16 @@ class Maximum:
 
 
 def inverse_information(information: Array) -> Array:
-    """Inverse of a positive definite matrix after equilibration; symmetric."""
-    root = np.sqrt(np.diag(information))
-    inverse = np.linalg.inv(information / np.outer(root, root)) / np.outer(root, root)
+    """Inverse of a positive definite matrix after equilibration; symmetric. NaN where it is numerically singular.
+
+    Under separation the information at the last Newton step may be singular to the last bit: that is no failure, the
+    linear program then decides.
+    """
+    root = np.sqrt(np.maximum(np.diag(information), np.finfo(float).tiny))
+    try:
+        inverse = np.linalg.inv(information / np.outer(root, root)) / np.outer(root, root)
+    except np.linalg.LinAlgError:
+        return np.full_like(information, np.nan)
     return np.asarray((inverse + inverse.T) / 2)
 
 

@@ -9,9 +9,11 @@ import pytest
 from scipy.special import expit
 
 from problogit.core.likelihood import BinomialLikelihood
-from problogit.core.maximum import inverse_information
+from problogit.core.maximum import find_maximum, inverse_information
 from problogit.core.newton import maximise, newton_step
+from problogit.core.scaling import column_stats
 from problogit.core.separation import certificate, find_separation
+from problogit.execution import Serial
 
 
 def likelihood_of(X: Any, successes: Any, trials: Any) -> BinomialLikelihood:
@@ -24,9 +26,8 @@ def certified(likelihood: BinomialLikelihood, beta: Any) -> bool:
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         _, gradient, information = likelihood.information(beta)
         _, decrement = newton_step(information, gradient)
-        try:
-            inverse = inverse_information(information)
-        except np.linalg.LinAlgError:
+        inverse = inverse_information(information)
+        if not np.isfinite(inverse).all():
             return False
         return certificate(decrement, likelihood.largest_norm(inverse), float(likelihood.trials.sum()))
 
@@ -114,3 +115,21 @@ def test_numbers_that_prove_nothing(values: tuple[float, float]) -> None:
 def test_a_small_product_is_enough() -> None:
     assert certificate(1e-6, 2.0)
     assert not certificate(0.3, 2.0)
+
+
+def test_an_information_that_is_singular_to_the_last_bit_is_no_failure() -> None:
+    assert np.isnan(inverse_information(np.ones((2, 2)))).all()
+    assert np.isnan(inverse_information(np.zeros((2, 2)))).all()
+    np.testing.assert_allclose(inverse_information(np.diag([4.0, 0.5])), np.diag([0.25, 2.0]))
+    # Rows (digits are columns), events and trials whose last Newton step left such a matrix on one machine.
+    rows = (
+        "1001 1112 0221 1120 1001 0022 2200 0122 0020 1011 1220 0201 2102 1220 2101 0011 2021 1220 "
+        "1220 2112 1111 0112 2110 1010 2212 1201 2101 2221 2122 1000 0200 2000 2222 0021 1000"
+    )
+    X = np.array([[1, *map(int, row)] for row in rows.split()], dtype=float)
+    successes = np.array([*map(float, "10003000000020000000000000000100002")])
+    trials = np.array([*map(float, "12213233111323112133122322232212212")])
+    stats = column_stats(X, trials, Serial())
+    found = find_maximum(likelihood_of(X, successes, trials), stats, 0, ["Intercept", "a", "b", "c", "d"])
+    assert found.separation is not None
+    assert not found.certified
