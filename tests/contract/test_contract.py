@@ -23,8 +23,8 @@ METHODS = {
     "elastic-net": plg.Penalized(plg.ElasticNet(2.0, 1.0)),
     "student-t": plg.Penalized(plg.StudentT(4, 1.0)),
     "cauchy": plg.Penalized(plg.Cauchy(1.0)),
-    "bayes": plg.Bayes(plg.Normal(1.0), draws=600, tune=200, chains=2, cores=1, rng=1),
-    "bayes-laplace": plg.Bayes(plg.Laplace(0.5), draws=600, tune=200, chains=2, cores=1, rng=1),
+    "bayes": plg.Bayes(plg.Normal(1.0), draws=600, tune=200, cores=1, rng=1),
+    "bayes-laplace": plg.Bayes(plg.Laplace(0.5), draws=600, tune=200, cores=1, rng=1),
 }
 SHAPES = ("dense", "sparse", "collapsed", "weighted", "trials")
 EVERY = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
@@ -277,6 +277,6 @@ def test_a_rescaled_prior_follows_its_column(c):
 
 def test_the_posterior_sd_is_near_the_standard_error_under_a_wide_prior():
     arrays = rows("dense")
-    bayes = fitted(plg.Bayes(plg.Normal(100.0), draws=600, tune=200, chains=2, cores=1, rng=4), arrays)
+    bayes = fitted(plg.Bayes(plg.Normal(100.0), draws=600, tune=200, cores=1, rng=4), arrays)
     mle = fitted(plg.MLE(), arrays)
     np.testing.assert_allclose(bayes.summary()["std_error"], mle.summary()["std_error"], rtol=0.15)
