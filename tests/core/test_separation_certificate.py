@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from problogit.core import maximum
 from problogit.core.likelihood import BinomialLikelihood
-from problogit.core.maximum import find_maximum, inverse_information
+from problogit.core.maximum import inverse_information
 from problogit.core.newton import maximise, newton_step
 from problogit.core.scaling import column_stats
 from problogit.core.separation import certificate, find_separation
@@ -121,15 +122,14 @@ def test_an_information_that_is_singular_to_the_last_bit_is_no_failure() -> None
     assert np.isnan(inverse_information(np.ones((2, 2)))).all()
     assert np.isnan(inverse_information(np.zeros((2, 2)))).all()
     np.testing.assert_allclose(inverse_information(np.diag([4.0, 0.5])), np.diag([0.25, 2.0]))
-    # Rows (digits are columns), events and trials whose last Newton step left such a matrix on one machine.
-    rows = (
-        "1001 1112 0221 1120 1001 0022 2200 0122 0020 1011 1220 0201 2102 1220 2101 0011 2021 1220 "
-        "1220 2112 1111 0112 2110 1010 2212 1201 2101 2221 2122 1000 0200 2000 2222 0021 1000"
-    )
-    X = np.array([[1, *map(int, row)] for row in rows.split()], dtype=float)
-    successes = np.array([*map(float, "10003000000020000000000000000100002")])
-    trials = np.array([*map(float, "12213233111323112133122322232212212")])
-    stats = column_stats(X, trials, Serial())
-    found = find_maximum(likelihood_of(X, successes, trials), stats, 0, ["Intercept", "a", "b", "c", "d"])
-    assert found.separation is not None
+
+
+@pytest.mark.parametrize("separated", [True, False])
+def test_without_an_inverse_the_programs_decide(separated: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    likelihood = problems(7, 1, separated)[0]
+    stats = column_stats(likelihood.X, likelihood.trials, Serial())
+    names = [str(j) for j in range(likelihood.n_terms)]
+    monkeypatch.setattr(maximum, "inverse_information", lambda information: np.full_like(information, np.nan))
+    found = maximum.find_maximum(likelihood, stats, 0, names)
     assert not found.certified
+    assert (found.separation is not None) == separated
