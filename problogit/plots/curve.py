@@ -66,7 +66,8 @@ def draw_curve(
     first = next(iter(found.values()))
     banded = _banded(found)
     for k, (label, curve) in enumerate(found.items()):
-        shown = _kind(curve) if label in banded or not first.is_number else ""
+        hidden = first.is_number and label not in banded and not np.isnan(curve.curve["lower"]).all()
+        shown = "" if hidden else _kind(curve)
         name = plain(f"{label if len(found) > 1 else 'fit'}{shown}")
         if first.is_number:
             _draw_line(axes, curve, k, name, label in banded)

@@ -39,7 +39,7 @@ def prior_section(estimates: Mapping[str, Estimate]) -> Section:
         "one standard deviation more",
     )
     items += [
-        TableItem(Grid(header, rows, f"Prior of {_quoted(labels)}, with 95% ranges."))
+        TableItem(Grid(header, rows, f"Prior of {_quoted(labels)}, with 95% ranges."), "prose")
         for rows, labels in told.items()
     ]
     return Section("priors", "Priors and penalties", tuple(items))

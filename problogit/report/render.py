@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import tempfile
@@ -57,18 +58,15 @@ def report(
 def check_target(target: Path) -> None:
     """Refuse a path that cannot be written, before any work: a file is made beside it and taken away."""
     try:
-        exists = target.exists()  # too long a name, or one that no system can hold, is an error here
-        if target.is_dir() or not target.parent.is_dir() or (exists and not os.access(target, os.W_OK)):
+        taken = target.is_dir() or (target.exists() and not os.access(target, os.W_OK))
+        if taken or not target.parent.is_dir():
             raise _unwritable(target)
+        with contextlib.suppress(FileNotFoundError):
+            target.lstat()  # too long a name, or one that no system can hold, is another error
         with tempfile.TemporaryFile(dir=target.parent):
             pass
-        target.lstat()
-    except FileNotFoundError:
-        return
-    except InputError:
-        raise
     except (OSError, ValueError) as error:
-        raise _unwritable(target, str(error)) from error
+        raise error if isinstance(error, InputError) else _unwritable(target, str(error)) from error
 
 
 def _unwritable(target: Path, why: str = "") -> InputError:

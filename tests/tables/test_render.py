@@ -45,9 +45,21 @@ def test_csv_gives_back_the_frame_in_full_precision() -> None:
 
 
 @pytest.mark.parametrize("shape", ["to_markdown", "to_latex", "to_html", "to_text"])
-def test_every_form_of_a_comparison_holds_labels_kinds_and_terms(compared: plg.Comparison, shape: str) -> None:
+def test_every_form_of_a_comparison_holds_labels_kinds_and_terms(
+    compared: plg.Comparison, shape: str
+) -> None:
     text = getattr(compared, shape)()
-    for word in ("MLE", "L2", "L1", "confidence-wald", "curvature", "none", "Intercept", "hours", "school[T.west]"):
+    for word in (
+        "MLE",
+        "L2",
+        "L1",
+        "confidence-wald",
+        "curvature",
+        "none",
+        "Intercept",
+        "hours",
+        "school[T.west]",
+    ):
         assert word in text
     assert "95" in text
 
@@ -78,6 +90,8 @@ def test_terms_that_a_fit_lacks_leave_an_empty_cell() -> None:
     small = plg.fit("passed ~ hours", exam().dropna(), plg.MLE(), event="yes")
     large = plg.fit("passed ~ hours + age", exam().dropna(), plg.MLE(), event="yes")
     line = next(
-        row for row in plg.compare({"small": small, "large": large}).to_markdown().splitlines() if "age" in row
+        row
+        for row in plg.compare({"small": small, "large": large}).to_markdown().splitlines()
+        if "age" in row
     )
     assert line.split("|")[2].strip() == ""
