@@ -17,7 +17,7 @@ from problogit.core.separation_lp import (
     row_scale,
 )
 
-__all__ = ["SignedRows", "Support", "find_support"]
+__all__ = ["SignedRows", "Support", "find_support", "signed_rows"]
 
 Mask = NDArray[np.bool_]
 _START_ROWS = 1000
