@@ -134,11 +134,10 @@ def disagreement_section(evidence: Evidence) -> Section:
     if len(reasons) == 1 and (only := reasons.pop()):
         closing.append(f"Why the data leave it room: {only}.")
     agreed = len(frame) - len(flagged)
-    closing += [f"The other {agreed} of {len(frame)} comparisons agree."] if agreed else []
-    items = [
-        TableItem(Grid(header, rows, caption), "prose"),
-        *([Paragraph(" ".join(closing))] if closing else []),
-    ]
+    closing += [f"Of {len(frame)} comparisons {agreed} stay within these limits."] if agreed else []
+    items: list[Item] = [TableItem(Grid(header, rows, caption), "prose")]
+    if closing:
+        items.append(Paragraph(" ".join(closing)))
     return Section(key, title, tuple(items))
 
 

@@ -57,7 +57,8 @@ def _curve_figure(found: Mapping[str, ProbabilityCurve], variable: str, key: str
     caption = f"{first.modelled} as {variable} moves and the other predictors stand still."
     if len(first.shares):
         caption += " Circles are shares of events among rows of like value, whatever their other predictors."
-    if len(found) > 2 and first.is_number:
+    bands = sum(1 for curve in found.values() if curve.curve["lower"].notna().any())
+    if bands > 2 and first.is_number:
         caption += " Of the bands two are drawn."
     return Figure(svg, caption, alt)
 

@@ -44,7 +44,10 @@ def calibration_section(evidence: Evidence) -> Section:
     ]
     if found:
         items += [TableItem(_calibration_grid(evidence)), _curves(found)]
-        items.append(Listing(tuple((label if several else "", one.verdict) for label, one in found.items())))
+        if several:
+            items.append(Listing(tuple((label, one.verdict) for label, one in found.items())))
+        else:
+            items.append(Paragraph(next(iter(found.values())).verdict))
         notes = [(label, note) for label, one in found.items() for note in one.notes]
         items.append(Listing(said_once(notes, len(found))))
     return Section("calibration", "Can the probabilities be trusted?", tuple(items))
