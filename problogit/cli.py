@@ -18,6 +18,7 @@ import click
 
 from problogit._version import __version__
 from problogit.errors import ProblogitError, ProblogitWarning
+from problogit.output_files import check_writable, write_whole
 
 if TYPE_CHECKING:
     from problogit.fit import Fit
@@ -146,13 +147,13 @@ def fit(
     options: ModelOptions, method: str, prior: str | None, odds_ratios: bool, save_path: str | None
 ) -> None:
     """Fit FORMULA to DATA (a CSV or Parquet file) and print the result."""
-    from problogit.command_helpers import check_writable, chosen_method
+    from problogit.command_helpers import chosen_method
     from problogit.report import report as write_report
     from problogit.tables.render import frame_text
     from problogit.tables.text import fit_text
 
-    check_writable("--report", options.report)
-    check_writable("--save", save_path)
+    _check_writable("--report", options.report)
+    _check_writable("--save", save_path)
     chosen = chosen_method(method, prior, options.seed)
     fitted = options.model().fit(chosen, progress=options.progress)
     if options.shape == "table" and not odds_ratios:
@@ -173,12 +174,12 @@ def fit(
 @click.option("--prior", help='Prior of the penalized and Bayesian fits, e.g. "normal(2.5)".')
 def compare(options: ModelOptions, prior: str | None) -> None:
     """Fit FORMULA to DATA by all three methods and print the fits side by side."""
-    from problogit.command_helpers import check_writable, chosen_method
+    from problogit.command_helpers import chosen_method
     from problogit.report import report as write_report
     from problogit.results import compare as compare_fits
     from problogit.tables.render import frame_text
 
-    check_writable("--report", options.report)
+    _check_writable("--report", options.report)
     methods = {
         "MLE": chosen_method("mle", None, None),
         "Penalized": chosen_method("penalized", prior, None),
@@ -210,16 +211,15 @@ def predict(
     fit_path: str, data: str, *, output: str, prob: float, unseen: Literal["error", "nan", "average"]
 ) -> None:
     """Predict the probability of the event for the rows of DATA with a saved FIT."""
-    from problogit.command_helpers import check_writable, write_text
     from problogit.fit import load
 
-    check_writable("--output", None if output == "-" else output)
+    _check_writable("--output", None if output == "-" else output)
     frame = load(fit_path).predict(data, prob=prob, unseen=unseen, output="pandas")
     text = frame.to_csv(index_label="row")
     if output == "-":
         click.echo(text, nl=False)
     else:
-        write_text(Path(output), text)
+        write_whole(Path(output), text.encode())
         click.echo(f"problogit: wrote {len(frame)} rows to {output}", err=True)
 
 
@@ -228,11 +228,15 @@ def predict(
 @click.option("--seed", type=int, default=1, show_default=True)
 def demo(report: str, seed: int) -> None:
     """Does a student pass? Spector & Mazzeo's exam data, fitted in four ways, compared and reported."""
-    from problogit.command_helpers import check_writable
     from problogit.demo import run_demo
 
-    check_writable("--report", report)
+    _check_writable("--report", report)
     run_demo(report, seed, click.echo)
+
+
+def _check_writable(option: str, path: str | None) -> None:
+    if path is not None:
+        check_writable(Path(path), option)
 
 
 def _exit_unless_trusted(fits: Sequence[Fit], strict: bool) -> None:

@@ -1,12 +1,9 @@
-"""What the commands share: reading a prior from text, checking that a path can be written."""
+"""What the commands share: reading a prior from text, choosing a method."""
 
 from __future__ import annotations
 
 import ast
-import os
 import re
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from problogit.errors import InputError, explain
@@ -15,7 +12,7 @@ if TYPE_CHECKING:
     from problogit.core.priors.base import Prior
     from problogit.estimate import Estimator
 
-__all__ = ["check_writable", "chosen_method", "parse_prior", "parse_value", "write_text"]
+__all__ = ["chosen_method", "parse_prior", "parse_value"]
 
 _CALL = re.compile(r"\s*([A-Za-z_]+)\s*(?:\((.*)\))?\s*")
 
@@ -87,27 +84,3 @@ def chosen_method(method: str, prior: str | None, seed: int | None) -> Estimator
     if method == "penalized":
         return Penalized() if chosen is None else Penalized(chosen)
     return Bayes(rng=seed) if chosen is None else Bayes(chosen, rng=seed)
-
-
-def check_writable(option: str, path: str | None) -> None:
-    """Refuse a path that cannot be written before the long work begins."""
-    if path is None:
-        return
-    target = Path(path)
-    if target.is_dir() or not target.parent.is_dir() or not os.access(target.parent, os.W_OK):
-        raise InputError(explain(option, "must be a file in a folder that exists and can be written", path))
-
-
-def write_text(target: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=target.name + ".", dir=target.parent)
-    except OSError as error:
-        raise InputError(explain("path", "must be a file that can be written", str(target))) from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from os import PathLike
@@ -23,6 +21,7 @@ import numpy as np
 from problogit.codec import Decoder, Encoder
 from problogit.errors import InputError, SavedFitError, explain
 from problogit.estimate import Estimate
+from problogit.output_files import check_writable, write_whole
 
 __all__ = ["load", "save"]
 
@@ -49,6 +48,7 @@ def save(estimate: Estimate, path: str | PathLike[str], data: bool = False) -> N
         The path cannot be written, or something in the fit cannot be stored as plain values.
     """
     target = Path(path)
+    check_writable(target)
     if data and estimate.problem.data is None:
         raise InputError(
             explain("data", "must be False for a fit that was itself loaded without its data", data)
@@ -63,7 +63,7 @@ def save(estimate: Estimate, path: str | PathLike[str], data: bool = False) -> N
         "estimate": tree,
     }
     text = json.dumps(manifest, allow_nan=False, indent=1).encode()
-    _write_whole(target, {_MANIFEST: text, **arrays})
+    write_whole(target, _zip({_MANIFEST: text, **arrays}))
 
 
 def _npy(array: np.ndarray[Any, Any]) -> bytes:
@@ -72,27 +72,12 @@ def _npy(array: np.ndarray[Any, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _write_whole(target: Path, members: Mapping[str, bytes]) -> None:
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=target.name + ".", suffix=".part", dir=target.parent)
-    except OSError as error:
-        raise InputError(_unwritable(target, error)) from error
-    try:
-        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in members.items():
-                archive.writestr(name, content)
-        Path(temporary).replace(target)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise InputError(_unwritable(target, error)) from error
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _unwritable(target: Path, error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return explain("path", "must be a file that can be written", str(target), f"The system says: {reason}.")
+def _zip(members: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
 
 
 def load(path: str | PathLike[str], context: Mapping[str, Callable[..., Any]] | None = None) -> Estimate:

@@ -20,7 +20,7 @@ PACKAGE = "problogit"
 
 # Names are relative to the package; a star stands for everything in a folder. The folder's own __init__ has its name.
 LAYERS = (
-    ("_version", "execution", "errors", "progress", "validation"),
+    ("_version", "execution", "errors", "output_files", "progress", "validation"),
     ("core.likelihood", "core.blocks", "core.priors", "core.priors.*", "data", "data.*"),
     (
         "core",
@@ -30,7 +30,7 @@ LAYERS = (
         "core.newton",
         "core.null",
         "core.profile",
-        "core.proximal",
+        "core.proximal*",
         "core.rank",
         "core.scaling",
         "core.separation*",

@@ -94,7 +94,11 @@ class MLE(Estimator):
         started = time.perf_counter()
         check_estimable(problem)
         maximum = problem.maximum
-        findings = [*alias_findings(maximum, problem), *separation_findings(maximum, problem)]
+        findings = [
+            *alias_findings(maximum, problem),
+            *separation_findings(maximum, problem),
+            *weight_findings(self.effective_covariance(problem), problem),
+        ]
         self._speak_up(findings)
         status = Status.CONVERGED if maximum.newton.converged else Status.NOT_CONVERGED
         if maximum.separation is not None and maximum.newton.converged:
@@ -182,8 +186,8 @@ class MLE(Estimator):
 
     def describe(self) -> str:
         """One phrase for headers."""
-        kind = "inverse-information" if self.covariance == "classical" else f"{self.covariance} sandwich"
-        return f"maximum likelihood, {kind} standard errors"
+        sandwiched = "" if self.covariance == "classical" else f", {self.covariance} sandwich standard errors"
+        return f"maximum likelihood{sandwiched}"
 
 
 def separated_rows(likelihood: BinomialLikelihood, separation: Separation) -> NDArray[np.bool_]:
@@ -244,6 +248,14 @@ def separation_sentence(separation: Separation, terms: tuple[str, ...], n_separa
         f"The data are {how}: {n_separated} of {n_rows} rows can be predicted perfectly, so the likelihood has no "
         f"maximum; {'; '.join(parts)}."
     )
+
+
+def weight_findings(covariance: str, problem: Problem) -> list[Finding]:
+    """Say which standard errors sampling weights get."""
+    if problem.weights_type != "sampling":
+        return []
+    text = f"Sampling weights were rescaled to sum to the number of rows; standard errors are {covariance} sandwich."
+    return [Finding("sampling-weights", "info", text)]
 
 
 def _shorten(names: list[str]) -> str:

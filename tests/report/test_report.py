@@ -15,8 +15,8 @@ from reader_cases import counted, exam, exam_model, fits, separated
 
 import problogit as plg
 from problogit.errors import ConvergenceWarning, InputError
+from problogit.output_files import write_whole
 from problogit.report import render
-from problogit.report.render import write_whole
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 LOADS = ("src", "srcset", "poster", "data", "action", "background")
@@ -297,7 +297,7 @@ def test_a_failure_while_writing_leaves_the_old_page_and_nothing_else(
 
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(InputError, match="No space left"):
-        write_whole(target, "new")
+        write_whole(target, b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
     assert target.read_text(encoding="utf-8") == "old"
 
@@ -305,7 +305,7 @@ def test_a_failure_while_writing_leaves_the_old_page_and_nothing_else(
 @pytest.mark.skipif(os.name != "posix", reason="file modes are those of POSIX")
 def test_a_new_page_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "other").touch()
-    write_whole(tmp_path / "r.html", "x")
+    write_whole(tmp_path / "r.html", b"x")
     assert (tmp_path / "r.html").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
