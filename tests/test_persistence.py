@@ -217,7 +217,7 @@ def test_foreign_files_are_refused(tmp_path):
 
 def test_an_unwritable_path_leaves_nothing_behind(data, tmp_path):
     fit = plg.fit("y ~ x", data)
-    with pytest.raises(InputError, match="path must be a file that can be written"):
+    with pytest.raises(InputError, match="path must be a file in a folder"):
         fit.save(tmp_path / "no" / "such" / "a.fit")
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="path"):
