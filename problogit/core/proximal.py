@@ -5,8 +5,7 @@ F(x) = f(x) - sum_j l1_j |x_j - loc_j| is maximised. Each step maximises the qua
 so that only those columns' Hessian is ever formed. The conditions, with g the gradient of f:
 g_j = l1_j sign(x_j - loc_j) where x_j is not at its kink, |g_j| <= l1_j where it is.
 
-References: Lee, Sun and Saunders (2014), SIAM J. Optim. 24:1420 (proximal Newton); Friedman, Hastie and Tibshirani
-(2010), J. Stat. Softw. 33(1) (coordinate descent on the Gram matrix); Lee et al. (2007), NIPS 19 (sign search).
+Reference: Lee, Sun and Saunders (2014), SIAM J. Optim. 24:1420.
 """
 
 from __future__ import annotations
@@ -19,32 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit.core.blocks import Array
-from problogit.core.newton import Objective, newton_step
+from problogit.core.newton import Objective
+from problogit.core.proximal_quadratic import Penalty, maximise_quadratic, violation
 
-__all__ = ["Penalty", "ProximalResult", "SparseObjective", "maximise_l1", "maximise_quadratic", "violation"]
+__all__ = ["ProximalResult", "SparseObjective", "maximise_l1"]
 
 _ALL_AT_ONCE = 100  # with so few columns, choosing some costs more than it saves
 _FIRST_COLUMNS = 50
 _HALVINGS = 40
-_ROUNDS = 500
-_SWEEPS = 5  # a Newton step costs about as much as so many sweeps
 _LOOSELY = 0.03  # part of the largest violation to which a working set that will still grow is solved
-
-
-@dataclass(frozen=True, eq=False)
-class Penalty:
-    """sum_j strength_j |x_j - loc_j|, both of shape (p,)."""
-
-    strength: Array
-    loc: Array
-
-    def value(self, x: Array) -> float:
-        """The weighted norm."""
-        return float(self.strength @ np.abs(x - self.loc))
-
-    def take(self, columns: NDArray[np.intp]) -> Penalty:
-        """The part of some coordinates."""
-        return Penalty(self.strength[columns], self.loc[columns])
 
 
 class SparseObjective(Protocol):
@@ -85,17 +67,6 @@ class ProximalResult:
     evaluations: int
     working: int
     converged: bool
-
-
-def violation(gradient: Array, x: Array, penalty: Penalty) -> Array:
-    """By how much each coordinate breaks the optimality conditions, shape (p,); 0 at the optimum.
-
-    In units of the gradient, or of the coordinate's strength where that is larger than 1.
-    """
-    away = x - penalty.loc
-    off_kink = np.abs(gradient - penalty.strength * np.sign(away))
-    broken = np.where(away != 0, off_kink, np.maximum(np.abs(gradient) - penalty.strength, 0.0))
-    return np.asarray(broken / np.maximum(penalty.strength, 1.0))
 
 
 def maximise_l1(
@@ -215,74 +186,3 @@ def _halved(
             return length, trial
         length /= 2
     return 0.0, u
-
-
-def maximise_quadratic(H: Array, b: Array, strength: Array, start: Array, tolerance: float) -> Array:
-    """Maximise b'u - u'H u/2 - sum_j strength_j |u_j| for a positive semidefinite H.
-
-    Coordinate descent finds the signs; a Newton step on the coordinates that are not zero, shortened to the best
-    change of sign, then goes to the optimum for these signs at once.
-
-    Parameters
-    ----------
-    H : ndarray, shape (k, k)
-    b, strength, start : ndarray, shape (k,)
-    tolerance : float
-        Bound on the largest `violation` of the optimality conditions.
-    """
-    u = np.array(start, dtype=np.float64)
-    penalty = Penalty(strength, np.zeros_like(u))
-    residual = b - H @ u
-    for round_number in range(1, _ROUNDS + 1):
-        broken = violation(residual, u, penalty)
-        if float(broken.max(initial=0.0)) <= tolerance:
-            break
-        signs = np.sign(u)
-        _sweep(H, strength, u, residual, np.flatnonzero((broken > tolerance) | (u != 0) | (strength == 0)))
-        if round_number % _SWEEPS == 0 or np.array_equal(np.sign(u), signs):
-            _sign_step(H, strength, u, residual)
-        residual = b - H @ u  # updates in place gather rounding
-    return u
-
-
-def _sweep(H: Array, strength: Array, u: Array, residual: Array, columns: NDArray[np.intp]) -> None:
-    """One pass of coordinate descent over `columns`, changing `u` and `residual` = b - H u."""
-    diagonal = np.diag(H)
-    for j in columns:
-        bend = float(diagonal[j])
-        if bend <= 0:
-            continue
-        old = float(u[j])
-        pull = float(residual[j]) + bend * old
-        new = math.copysign(max(abs(pull) - float(strength[j]), 0.0), pull) / bend
-        if new != old:
-            u[j] = new
-            residual -= (new - old) * H[j]
-
-
-def _sign_step(H: Array, strength: Array, u: Array, residual: Array) -> None:
-    """A Newton step on the coordinates that are not zero, as far as `_best_length` says; changes `u`."""
-    active = np.flatnonzero((u != 0) | (strength == 0))
-    if active.size == 0:
-        return
-    part, kink, moved = H[np.ix_(active, active)], strength[active], u[active]
-    step, size = newton_step(part, residual[active] - kink * np.sign(moved))
-    if math.isfinite(size):
-        length, crossing = _best_length(part, residual[active], kink, moved, step)
-        u[active] = np.where(crossing, 0.0, moved + length * step)
-
-
-def _best_length(
-    H: Array, residual: Array, strength: Array, u: Array, step: Array
-) -> tuple[float, NDArray[np.bool_]]:
-    """How far to go along `step`: 1, or to the best of the changes of sign on the way; and who becomes zero there."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        times = np.where((strength > 0) & (step != 0), -u / step, np.inf)
-    times = np.where((times > 0) & (times < 1), times, np.inf)
-    lengths = np.append(np.unique(times[np.isfinite(times)]), 1.0)
-    if lengths.size == 1:
-        return 1.0, np.zeros(u.size, dtype=np.bool_)
-    slope, bend = float(residual @ step), float(step @ H @ step)
-    norms = np.array([strength @ np.abs(u + t * step) for t in lengths])
-    best = int(np.argmax(lengths * slope - lengths**2 * bend / 2 - norms))
-    return float(lengths[best]), times == lengths[best]

@@ -20,7 +20,12 @@ from problogit.errors import ConvergenceWarning, EstimationError, InputError, ex
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
 from problogit.estimators.mle import MLE, MLEDetails
 from problogit.estimators.penalized_bootstrap import resample
-from problogit.estimators.penalized_inference import choose_inference, distribution, effective_df
+from problogit.estimators.penalized_inference import (
+    choose_inference,
+    data_information,
+    distribution,
+    effective_df,
+)
 from problogit.estimators.penalized_optimum import SOLVERS, Optimum, choose_solver
 from problogit.estimators.penalized_problem import (
     ScaledProblem,
@@ -180,8 +185,9 @@ class Penalized(Estimator):
         best, gamma = found.best, found.best.gamma
         beta = _original(scaled, gamma, prior)
         loglik = scaled.objective.likelihood.value(gamma) + problem.log_constant
-        df = effective_df(scaled.objective, gamma)
         kind = "none" if inference == "bootstrap" else inference
+        data = data_information(kind, scaled.objective, gamma)
+        df = effective_df(scaled.objective, gamma, data)
         findings = [*found.findings, *_kink_findings(prior, beta, problem), *_convergence_findings(best)]
         for finding in findings:
             if finding.code == "convergence":
@@ -189,7 +195,7 @@ class Penalized(Estimator):
         return Estimate(
             problem=problem,
             method=self,
-            coefficients=distribution(kind, problem, scaled, gamma, beta),
+            coefficients=distribution(kind, problem, scaled, gamma, beta, data),
             status=Status.CONVERGED if best.converged else Status.NOT_CONVERGED,
             findings=tuple(findings),
             stats=FitStats.of(loglik, problem.null_loglik, df, problem.nobs),
@@ -249,7 +255,7 @@ class Penalized(Estimator):
         how = "" if self.inference is None else f", {self.inference} intervals"
         if self.inference == "none":
             how = ", no intervals"
-        return f"penalized likelihood, {self.prior.describe()} prior{how}"
+        return f"penalized likelihood with prior {self.prior.describe()}{how}"
 
 
 def _original(scaled: ScaledProblem, gamma: Array, prior: ResolvedPrior) -> Array:
@@ -262,9 +268,9 @@ def _original(scaled: ScaledProblem, gamma: Array, prior: ResolvedPrior) -> Arra
 
 def _kink_findings(prior: ResolvedPrior, beta: Array, problem: Problem) -> list[Finding]:
     kinked = prior.l1 > 0
-    if not kinked.any():
-        return []
     still = np.flatnonzero(kinked & (beta == prior.loc))
+    if still.size == 0:
+        return []
     terms = problem.terms
     where = "0" if not np.any(prior.loc[kinked]) else "the location of their prior"
     return [

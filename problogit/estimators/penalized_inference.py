@@ -28,7 +28,7 @@ from problogit.estimators.penalized_problem import ScaledProblem
 from problogit.estimators.sandwich import sandwich
 from problogit.problem import Problem
 
-__all__ = ["choose_inference", "distribution", "effective_df"]
+__all__ = ["choose_inference", "data_information", "distribution", "effective_df"]
 
 _MATRIX_UP_TO = (
     4000  # columns (or rows) for which a square matrix is formed and inverted without being asked for
@@ -59,7 +59,7 @@ def choose_inference(asked: str | None, prior: ResolvedPrior, problem: Problem) 
 
 
 def distribution(
-    kind: str, problem: Problem, scaled: ScaledProblem, gamma: Array, beta: Array
+    kind: str, problem: Problem, scaled: ScaledProblem, gamma: Array, beta: Array, data: Array | None
 ) -> CoefficientDistribution:
     """The approximate distribution of the coefficients, original units.
 
@@ -70,10 +70,13 @@ def distribution(
     scaled : ScaledProblem
     gamma, beta : ndarray, shape (n_terms,)
         The optimum in scaled and in original units.
+    data : ndarray of shape (n_terms, n_terms), or None
+        X'WX at the optimum, scaled units, where it is known already.
     """
     if kind == "none":
         return PointCoefficients(beta, _why_none(problem, scaled.objective.prior))
-    _, _, data = scaled.objective.likelihood.information(gamma)
+    if data is None:
+        _, _, data = scaled.objective.likelihood.information(gamma)
     total = data + scaled.objective.prior.hessian(gamma)
     if not is_positive_definite(total):
         return PointCoefficients(
@@ -102,20 +105,30 @@ def _why_none(problem: Problem, prior: ResolvedPrior) -> str:
     return "This fit was asked for with inference='none'. Fit again with inference='curvature'."
 
 
-def effective_df(objective: PenalizedLikelihood, gamma: Array) -> float:
+def data_information(kind: str, objective: PenalizedLikelihood, gamma: Array) -> Array | None:
+    """X'WX over all columns where both the covariance and the degrees of freedom need it, else None."""
+    if kind == "none":
+        return None
+    return objective.likelihood.information(gamma)[2]
+
+
+def effective_df(objective: PenalizedLikelihood, gamma: Array, data: Array | None = None) -> float:
     """trace((H + L)^-1 H) over the coefficients that are not at a kink of their prior.
 
     For an L1 penalty alone this is the number of non-zero coefficients (Zou, Hastie and Tibshirani 2007). NaN where
-    both rows and columns are too many for a square matrix, or H + L is indefinite.
+    both rows and columns are too many for a square matrix, or H + L is indefinite. `data` is X'WX where it is known.
     """
     prior = objective.prior
     active = np.flatnonzero((prior.l1 == 0) | (gamma != prior.loc))
     if active.size == 0:
         return 0.0
-    if active.size > _MATRIX_UP_TO:
-        return _df_by_rows(objective, gamma)
+    if data is None and (active.size > _MATRIX_UP_TO or active.size > 2 * objective.likelihood.n_rows):
+        from_rows = _df_by_rows(objective, gamma)
+        if np.isfinite(from_rows) or active.size > _MATRIX_UP_TO:
+            return from_rows
     part = objective.restricted(active, gamma)
-    _, _, data = part.likelihood.information(gamma[active])
+    if data is None:
+        _, _, data = part.likelihood.information(gamma[active])
     total = data + part.prior.hessian(gamma[active])
     if is_positive_definite(total):
         return float(np.einsum("ij,ji->", inverse_information(total), data))

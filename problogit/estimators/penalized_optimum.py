@@ -18,7 +18,8 @@ from scipy.optimize import OptimizeResult, minimize
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.newton import maximise
 from problogit.core.priors.resolved import ResolvedPrior
-from problogit.core.proximal import Penalty, maximise_l1, violation
+from problogit.core.proximal import maximise_l1
+from problogit.core.proximal_quadratic import Penalty, violation
 from problogit.data.rows import Array
 
 __all__ = ["SOLVERS", "Optimum", "PenalizedLikelihood", "choose_solver", "find_optimum"]
@@ -99,7 +100,7 @@ class Optimum:
     solver : str
         The road.
     violation : float
-        Largest violation of the optimality conditions, as `core.proximal.violation` measures it.
+        Largest violation of the optimality conditions, as `core.proximal_quadratic.violation` measures it.
     converged : bool
     """
 

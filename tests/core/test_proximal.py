@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from problogit.core.proximal import Penalty, maximise_l1, maximise_quadratic, violation
+from problogit.core.proximal import maximise_l1
+from problogit.core.proximal_quadratic import Penalty, maximise_quadratic, violation
 
 
 def quadratic_value(H: np.ndarray, b: np.ndarray, strength: np.ndarray, u: np.ndarray) -> float:

@@ -115,15 +115,24 @@ def test_effective_degrees_of_freedom_of_a_lasso_count_the_coefficients_that_are
     assert strong.stats.df_model == 0.0
 
 
+def row_side(function: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    def call(objective: Any, gamma: np.ndarray) -> float:
+        monkeypatch.setattr(penalized_inference, "_MATRIX_UP_TO", 4000)
+        return function(objective, gamma)
+
+    return call
+
+
 @pytest.mark.parametrize("prior", [Normal(0.5), Priors(Normal(0.5), {"x1": Flat(), "x2": Normal(0.1)})])
 @pytest.mark.parametrize("make", [np.asarray, sp.csr_array])
 def test_the_row_side_of_the_trace_is_the_same_number(
     prior: Any, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = fit(make(X[:, :5] - 8.0), Y, prior, data=NAMES, inference="none").stats.df_model
-    by_rows = penalized_inference._df_by_rows
-    monkeypatch.setattr(penalized_inference, "effective_df", by_rows)
-    monkeypatch.setattr("problogit.estimators.penalized.effective_df", by_rows)
+    monkeypatch.setattr(penalized_inference, "_MATRIX_UP_TO", 0)
+    monkeypatch.setattr(
+        penalized_inference, "_df_by_rows", row_side(penalized_inference._df_by_rows, monkeypatch)
+    )
     assert fit(make(X[:, :5] - 8.0), Y, prior, data=NAMES, inference="none").stats.df_model == pytest.approx(
         usual, rel=1e-9
     )
