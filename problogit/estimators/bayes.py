@@ -18,7 +18,7 @@ from problogit.estimators.nuts_op import NutsRun, NutsSettings, run_nuts
 from problogit.estimators.penalized import DEFAULT_PRIOR, Penalized
 from problogit.estimators.posterior import BayesDetails
 from problogit.estimators.posterior_checks import check_draws, measure
-from problogit.estimators.propriety import bounded_separation_findings, check_proper, moment_findings
+from problogit.estimators.propriety import check_proper, moment_findings
 from problogit.estimators.whitened import whiten
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
@@ -118,7 +118,7 @@ class Bayes(Estimator):
             method=self,
             coefficients=coefficients,
             status=Status.DIAGNOSTICS_FAILED if judged else Status.CONVERGED,
-            findings=(*judged, *moment_findings(problem, prior), *bounded_separation_findings(problem)),
+            findings=(*judged, *moment_findings(problem, prior)),
             stats=_stats(problem, coefficients.location),
             provenance=Provenance.of(
                 _describe_run(run, self),

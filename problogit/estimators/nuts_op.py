@@ -39,6 +39,7 @@ STATISTICS = (
     "step_size",
     "acceptance_rate",
 )
+_NO_COMPILER = {"mode": "FAST_COMPILE"}
 _WORKER = "worker_chain_"  # PyMC's name for the process of a chain
 _BETWEEN_REPORTS = 50
 _REMEMBERED = 64  # more than nearly every path has steps
@@ -135,6 +136,9 @@ def run_nuts(
     with _quiet(), _children_end_with_parent(), pm.Model():
         z = pm.Flat("z", shape=density.size)
         pm.Potential("log_density", _as_operation(density)(z)[0])
+        step = pm.NUTS(
+            potential=_metric(density.size), target_accept=settings.target_accept, compile_kwargs=_NO_COMPILER
+        )
         try:
             raw = pm.sample(
                 draws=settings.draws,
@@ -143,9 +147,8 @@ def run_nuts(
                 cores=processes,
                 random_seed=seed,
                 nuts_sampler="pymc",
-                init="adapt_diag",
+                step=step,
                 initvals=[{"z": point} for point in start],
-                target_accept=settings.target_accept,
                 progressbar=False,
                 quiet=True,
                 compute_convergence_checks=False,
@@ -153,7 +156,7 @@ def run_nuts(
                 # Named, so that asking for it does not fix the program's own start method.
                 mp_ctx=multiprocessing.get_context("fork" if processes > 1 else "spawn"),
                 blas_cores=None,
-                compile_kwargs={"mode": "FAST_COMPILE"},
+                compile_kwargs=_NO_COMPILER,
             )
         except (ValueError, _ChainStopped):
             # PyMC swallows Ctrl-C and then fails, or goes on, with the chains it has.
@@ -169,6 +172,25 @@ def run_nuts(
     statistics = {name: np.asarray(raw["sample_stats"][name].values) for name in STATISTICS}
     draws = np.asarray(raw["posterior"]["z"].values, dtype=np.float64)
     return NutsRun(draws, statistics, watch.gradients, processes, time.perf_counter() - began, raw)
+
+
+def _metric(size: int) -> Any:
+    """A diagonal metric that starts from the unit one and adapts over windows of doubling length.
+
+    The coordinates are nearly isotropic already. PyMC's own windows of 101 draws follow excursions into heavy tails
+    so closely that a chain may end its tuning with a metric and a step size that no longer accept anything.
+    """
+    from pymc.step_methods.hmc.quadpotential import QuadPotentialDiagAdapt
+
+    return QuadPotentialDiagAdapt(
+        size,
+        np.zeros(size),
+        np.ones(size),
+        initial_weight=10,
+        adaptation_window=101,
+        adaptation_window_multiplier=2,
+        early_update=True,
+    )
 
 
 def _as_operation(density: Density) -> Any:
@@ -273,7 +295,7 @@ def _quiet() -> Iterator[None]:
     with (
         warnings.catch_warnings(),
         threadpool_limits(limits=1, user_api="blas"),
-        pytensor.config.change_flags(mode="FAST_COMPILE"),
+        pytensor.config.change_flags(**_NO_COMPILER),
     ):
         # Python 3.12 counts the threads of other libraries (pyarrow's allocator); ours were checked.
         warnings.filterwarnings(

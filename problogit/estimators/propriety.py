@@ -11,7 +11,6 @@ A posterior is proper when no direction is both favoured by the likelihood for e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -21,11 +20,10 @@ from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.priors.student_t import Cauchy, StudentT
 from problogit.errors import EstimationError
 from problogit.estimate import Finding
-from problogit.estimators.mle import separation_findings
 from problogit.estimators.penalized_problem import check_existence
 from problogit.problem import Problem
 
-__all__ = ["bounded_separation_findings", "check_proper", "moment_findings"]
+__all__ = ["check_proper", "moment_findings"]
 
 
 def check_proper(problem: Problem, prior: ResolvedPrior) -> None:
@@ -96,15 +94,6 @@ def moment_findings(problem: Problem, prior: ResolvedPrior) -> tuple[Finding, ..
             terms,
         ),
     )
-
-
-def bounded_separation_findings(problem: Problem) -> tuple[Finding, ...]:
-    """Name the terms that maximum likelihood would leave infinite, and say who bounds them."""
-    remedy = (
-        "The prior keeps these coefficients finite; how large they are is its doing, not the data's. Fit with half "
-        "and with twice its scale, and compare."
-    )
-    return tuple(replace(finding, remedy=remedy) for finding in separation_findings(problem.maximum, problem))
 
 
 def _listed(names: Sequence[str]) -> str:

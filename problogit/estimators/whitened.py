@@ -19,7 +19,7 @@ from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.scaling import Scaling
 from problogit.errors import EstimationError
-from problogit.estimators.penalized_optimum import PenalizedLikelihood, choose_solver
+from problogit.estimators.penalized_optimum import Optimum, PenalizedLikelihood, choose_solver
 from problogit.estimators.penalized_problem import ScaledProblem, scaled_problem, search
 from problogit.problem import Problem
 
@@ -71,10 +71,8 @@ class WhitenedPosterior:
 
     def evaluate(self, z: Array) -> tuple[float, Array]:
         """Log density (the kernel of the likelihood plus the log prior) and its gradient at z."""
-        gamma = self.center + (self.root @ z if self.root.ndim == 2 else self.root * z)
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # far out on a divergent path; the sampler rejects it
+        with np.errstate(over="ignore", invalid="ignore"):  # far out on a divergent path; the sampler rejects it
+            gamma = self.center + (self.root @ z if self.root.ndim == 2 else self.root * z)
             prior_value, slope = self._log_prior(gamma)
             if self.direct:
                 value, gradient = self.likelihood.gradient(z)
@@ -137,17 +135,22 @@ def whiten(problem: Problem, prior: ResolvedPrior) -> WhitenedPosterior:
 def _gaussian_shape(problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Array, Array, bool]:
     """A centre and a root of the covariance there, and whether the centre is the posterior mode itself."""
     if prior.smooth:
-        scaled = scaled_problem(problem, prior)
-        best = search(scaled, choose_solver("auto", scaled.objective)).best
+        scaled, best = _mode(problem, prior)
         if best.converged:
             try:
                 return scaled, best.gamma, _root_at(scaled.objective, best.gamma), True
             except EstimationError:
                 if prior.log_concave:
                     raise
-    tame = scaled_problem(problem, prior.stand_in())
-    best = search(tame, choose_solver("auto", tame.objective)).best
+    tame, best = _mode(problem, prior.stand_in())
     return tame, best.gamma, _root_at(tame.objective, best.gamma), False
+
+
+def _mode(problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Optimum]:
+    """The mode under a smooth prior, by the engine of `Penalized`."""
+    solver = choose_solver("auto", prior)
+    scaled = scaled_problem(problem, prior, solver)
+    return scaled, search(scaled, solver).best
 
 
 def _root_at(objective: PenalizedLikelihood, gamma: Array) -> Array:

@@ -1,0 +1,183 @@
+"""Plain scripts that fit Bayes: under every start method, without a main guard, and what they leave behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from problogit.estimators.nuts_op import processes_for
+
+ROOT = Path(__file__).resolve().parents[2]
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="child processes are only made on Linux")
+
+FIT = """
+import numpy as np
+import problogit as plg
+
+rng = np.random.default_rng(1)
+x = rng.normal(size=60)
+y = (rng.random(60) < 0.4 + 0.2 * (x > 0)).astype(int)
+model = plg.LogitModel.from_arrays(x[:, None], y, names=["x"])
+fit = model.fit(plg.Bayes(plg.Normal(1.0), draws={draws}, tune={tune}, chains=4, cores={cores}, rng=3), progress=False)
+"""
+REPORT = """
+import sys
+details = fit.estimate.details
+print(details.processes, repr(fit.coef["x"]), file=sys.stderr)
+"""
+
+
+def script(
+    tmp_path: Path, *parts: str, draws: int = 300, tune: int = 150, cores: int | None = 2
+) -> list[str]:
+    """A file without `if __name__ == "__main__"`, and the command that runs it."""
+    path = tmp_path / "plain_script.py"
+    text = "".join(textwrap.dedent(part) for part in parts)
+    path.write_text(
+        text.replace("{draws}", str(draws)).replace("{tune}", str(tune)).replace("{cores}", str(cores))
+    )
+    return [sys.executable, str(path)]
+
+
+def environment() -> dict[str, str]:
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment(), timeout=600, check=False
+    )
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_plain_script_without_main_guard_finishes(tmp_path, method):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this platform has no {method}")
+    start = f'import multiprocessing\nmultiprocessing.set_start_method("{method}")\nimport warnings\n'
+    strict = 'warnings.simplefilter("error", DeprecationWarning)\n'
+    done = run(script(tmp_path, start, FIT, strict, REPORT))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    processes, _ = done.stderr.split()[-2:]
+    assert int(processes) == (2 if method == "fork" and sys.platform == "linux" else 1)
+
+
+def test_draws_are_the_same_with_and_without_child_processes(tmp_path):
+    results = set()
+    for start in ("fork", "spawn"):
+        line = f'import multiprocessing\nmultiprocessing.set_start_method("{start}")\n'
+        if start in multiprocessing.get_all_start_methods():
+            results.add(run(script(tmp_path, line, FIT, REPORT)).stderr.split()[-1])
+    assert len(results) == 1
+
+
+def test_the_start_method_stays_free_to_choose(tmp_path):
+    after = 'import multiprocessing\nmultiprocessing.set_start_method("spawn")\n'
+    done = run(script(tmp_path, FIT, after, draws=50, tune=50, cores=1))
+    assert done.returncode == 0, done.stderr
+
+
+def children(pid: int) -> list[int]:
+    """Processes whose parent is `pid`, read from /proc."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid and fields[0] != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition, seconds: float = 120.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return bool(condition())
+
+
+@LINUX
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=["kill", "term", "interrupt"]
+)
+def test_no_chain_outlives_a_process_that_is_stopped(tmp_path, how):
+    command = script(tmp_path, FIT, draws=200_000, tune=1000)
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as parent:
+        try:
+            assert wait_until(lambda: len(children(parent.pid)) == 4)
+            workers = children(parent.pid)
+            time.sleep(0.5)
+            parent.send_signal(how)
+            _, errors = parent.communicate(timeout=120)
+            assert parent.returncode != 0
+            assert wait_until(lambda: not any(is_running(pid) for pid in workers), 60)
+        finally:
+            parent.kill()
+    if how is signal.SIGINT:
+        assert errors.rstrip().endswith("KeyboardInterrupt")
+
+
+@LINUX
+def test_interrupt_ends_chains_that_run_one_after_the_other(tmp_path):
+    """PyMC ends only the current chain on Ctrl-C and begins the next."""
+    tell = """
+    import os, signal
+    from dataclasses import dataclass
+
+    class Stop:
+        done = 0
+        def start(self, label, total): pass
+        def finish(self): pass
+        def advance(self, amount=1, note=""):
+            self.done += amount
+            if self.done == 200:
+                os.kill(os.getpid(), signal.SIGINT)
+            assert self.done < 2000, "went on"
+    """
+    fit = FIT.replace("progress=False", "progress=Stop()")
+    done = run(script(tmp_path, tell, fit, draws=4000, tune=1000, cores=1))
+    assert done.returncode != 0
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt"), done.stderr
+
+
+@LINUX
+def test_processes_are_made_only_where_fork_is_safe():
+    available = len(os.sched_getaffinity(0))
+    if threading.active_count() == 1:
+        assert processes_for(4, None) == min(4, available)
+    waiting = threading.Event()
+    thread = threading.Thread(target=waiting.wait)
+    thread.start()
+    try:
+        assert processes_for(4, None) == 1
+        assert processes_for(4, 2) == 2
+        assert processes_for(1, 2) == 1
+    finally:
+        waiting.set()
+        thread.join()
