@@ -28,6 +28,7 @@ LAYERS = (
         "core.infinite",
         "core.maximum",
         "core.newton",
+        "core.newton_cg",
         "core.null",
         "core.profile",
         "core.proximal*",

@@ -17,6 +17,7 @@ from scipy.optimize import OptimizeResult, minimize
 
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.newton import maximise
+from problogit.core.newton_cg import maximise_by_products
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.proximal import maximise_l1
 from problogit.core.proximal_quadratic import Penalty, violation
@@ -26,7 +27,7 @@ __all__ = ["SOLVERS", "Optimum", "PenalizedLikelihood", "choose_solver", "find_o
 
 SOLVERS = ("auto", "newton", "lbfgs", "newton-cg", "proximal-newton")
 _NEWTON_UP_TO = 2000  # columns: above, a Hessian costs more than the products of a conjugate-gradient step
-_IN_STANDARD_ERRORS = 1e-6  # how near the optimum a road without Hessian must end
+_IN_STANDARD_ERRORS = 1e-6  # how near the optimum L-BFGS must end
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,11 +70,16 @@ class PenalizedLikelihood:
             total = information + self.prior.hessian(beta, majorant=True)
         return value + self._smooth_prior(beta), gradient + self.prior.gradient(beta), total
 
-    def product(self, beta: Array) -> Callable[[Array], Array]:
-        """The map v -> (minus the Hessian of f) v."""
+    def product(self, beta: Array, majorant: bool = False) -> Callable[[Array], Array]:
+        """The map v -> (minus the Hessian of f) v; with `majorant`, of the definite matrix in `information`."""
         data = self.likelihood.information_vector(beta)
-        prior = self.prior.hessian_vector(beta)
+        prior = self.prior.hessian_vector(beta, majorant)
         return lambda v: data(v) + prior(v)
+
+    def diagonal(self, beta: Array) -> Array:
+        """Diagonal of minus the Hessian of f, by the majorant; 1 where a column has neither data nor prior."""
+        bend = self.likelihood.information_diagonal(beta) + self.prior.curvature(beta, majorant=True)
+        return np.where(bend > 0, bend, 1.0)
 
     def restricted(self, columns: NDArray[np.intp], beta: Array) -> PenalizedLikelihood:
         """f as a function of some coordinates, the others held as in `beta`. The prior must be separable."""
@@ -162,14 +168,13 @@ def find_optimum(objective: PenalizedLikelihood, start: Array, solver: str) -> O
     gamma = np.asarray(raw.x, dtype=np.float64)
     _, gradient = objective.gradient(gamma)
     broken = violation(gradient, gamma, objective.penalty)
-    converged = bool(raw.success) or (solver in ("lbfgs", "newton-cg") and _close(objective, gamma, gradient))
+    converged = bool(raw.success) or (solver == "lbfgs" and _close(objective, gamma, gradient))
     return Optimum(raw, solver, float(broken.max(initial=0.0)), converged)
 
 
 def _close(objective: PenalizedLikelihood, gamma: Array, gradient: Array) -> bool:
     """Whether each coordinate alone would move by less than a millionth of its conditional standard error."""
-    bend = objective.likelihood.information_diagonal(gamma) + objective.prior.curvature(gamma)
-    return bool(np.all(np.abs(gradient) <= _IN_STANDARD_ERRORS * np.sqrt(np.maximum(bend, 1e-12))))
+    return bool(np.all(np.abs(gradient) <= _IN_STANDARD_ERRORS * np.sqrt(objective.diagonal(gamma))))
 
 
 def _loss(objective: PenalizedLikelihood) -> Callable[[Array], tuple[float, Array]]:
@@ -233,12 +238,17 @@ def _lbfgs(objective: PenalizedLikelihood, start: Array) -> OptimizeResult:
 
 
 def _newton_cg(objective: PenalizedLikelihood, start: Array) -> OptimizeResult:
-    last: list[tuple[Array, Callable[[Array], Array]]] = []
+    def method(_fun: Any, x0: Array, **_: Any) -> OptimizeResult:
+        end = maximise_by_products(objective, x0)
+        return _result(
+            x=end.x,
+            fun=-end.value,
+            jac=-end.gradient,
+            nit=end.iterations,
+            nhev=end.products,
+            status=0 if end.converged else 1,
+            success=end.converged,
+            message=f"Newton's method ended {end.decrement:.1e} standard errors from the optimum.",
+        )
 
-    def product(gamma: Array, vector: Array) -> Array:
-        if not last or not np.array_equal(last[0][0], gamma):
-            last[:] = [(np.array(gamma), objective.product(gamma))]
-        return last[0][1](vector)
-
-    options = {"xtol": 1e-10, "maxiter": 500}
-    return _run(objective, start, method="Newton-CG", hessp=product, options=options)
+    return _run(objective, start, method=method)

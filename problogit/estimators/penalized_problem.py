@@ -111,18 +111,17 @@ def scaled_problem(problem: Problem, prior: ResolvedPrior, solver: str) -> Scale
 
     Columns are centred where the design is dense. An L1 part needs a separable prior, which a proper prior of the
     intercept is only at its own point: no centring for ``intercept_at="zero"``, centring at the means for ``"mean"``.
-    The roads without Hessian feel the units of the coordinates; for them the curvatures are made equal at the start.
+    L-BFGS feels the units of the coordinates; for it the curvatures are made equal at the start.
     """
     scaling = problem.scaling
     if not prior.smooth and not prior.scaled(scaling).separable:
         scaling = _separable(problem, prior)
     scaled = _in_coordinates(problem, prior, scaling)
-    if solver not in ("lbfgs", "newton-cg"):
+    if solver != "lbfgs":
         return scaled
-    objective, start = scaled.objective, scaled.start
-    bend = objective.likelihood.information_diagonal(start) + objective.prior.curvature(start, majorant=True)
+    bend = scaled.objective.diagonal(scaled.start)
     unit = bend.max() if scaling.intercept is None else bend[scaling.intercept]
-    factor = np.sqrt(np.where(bend > 0, bend, unit) / unit)
+    factor = np.sqrt(bend / unit)
     return _in_coordinates(problem, prior, replace(scaling, scale=scaling.scale * factor))
 
 
@@ -177,7 +176,10 @@ def search(scaled: ScaledProblem, solver: str) -> Search:
     best = find_optimum(objective, scaled.start, solver)
     if objective.prior.log_concave:
         return Search(best, 1, ())
-    optima = [best, *(_from_the_mode_of(tame, scaled, solver) for tame in _tame_priors(objective.prior))]
+    optima = [
+        best,
+        *(_from_the_mode_of(tame, objective, best, solver) for tame in _tame_priors(objective.prior)),
+    ]
     reached = [one for one in optima if one.converged] or optima
     best = max(reached, key=lambda one: one.value)
     others = [one for one in reached if _apart(one, best)]
@@ -204,10 +206,12 @@ def _tame_priors(prior: ResolvedPrior) -> tuple[ResolvedPrior, ResolvedPrior]:
     return narrow, replace(narrow, blocks=wide)
 
 
-def _from_the_mode_of(tame: ResolvedPrior, scaled: ScaledProblem, solver: str) -> Optimum:
-    likelihood = scaled.objective.likelihood
-    start = find_optimum(PenalizedLikelihood(likelihood, tame), scaled.start, solver)
-    return find_optimum(scaled.objective, start.gamma, solver)
+def _from_the_mode_of(
+    tame: ResolvedPrior, objective: PenalizedLikelihood, near: Optimum, solver: str
+) -> Optimum:
+    """From the one mode under a Gaussian prior, which is found from anywhere, so also from `near`."""
+    start = find_optimum(PenalizedLikelihood(objective.likelihood, tame), near.gamma, solver)
+    return find_optimum(objective, start.gamma, solver)
 
 
 def _apart(one: Optimum, other: Optimum) -> bool:
