@@ -54,16 +54,22 @@ def parse_prior(text: str) -> Prior:
     if found is None or name not in families:
         raise InputError(explain("--prior", "must name one of " + ", ".join(families), text, remedy))
     try:
-        call = ast.parse(f"f({found.group(2) or ''})", mode="eval").body
-        assert isinstance(call, ast.Call)
-        positional = [ast.literal_eval(argument) for argument in call.args]
-        named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+        positional, named = _arguments(found.group(2) or "")
         prior: Prior = families[name](*positional, **named)
         return prior
     except (SyntaxError, ValueError, TypeError) as error:
         if isinstance(error, InputError):
             raise InputError(f"--prior {text}: {error}") from error
         raise InputError(explain("--prior", "must be a prior with plain numbers", text, remedy)) from error
+
+
+def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and named arguments, literals only."""
+    call = ast.parse(f"f({text})", mode="eval").body
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        raise ValueError("not one call")
+    named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
+    return [ast.literal_eval(argument) for argument in call.args], named
 
 
 def chosen_method(method: str, prior: str | None, seed: int | None) -> Estimator:

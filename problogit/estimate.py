@@ -84,15 +84,13 @@ class FitStats:
     bic: float
 
     @staticmethod
-    def of(loglik: float, null_loglik: float, df_model: float, nobs: int) -> FitStats:
-        """Fill in AIC and BIC."""
-        return FitStats(
-            loglik,
-            null_loglik,
-            df_model,
-            -2 * loglik + 2 * df_model,
-            -2 * loglik + float(np.log(nobs)) * df_model,
-        )
+    def of(loglik: float, df_model: float, problem: Problem) -> FitStats:
+        """Fill in AIC and BIC; under sampling weights there is no likelihood of a sample, and they are NaN."""
+        aic = bic = float("nan")
+        if problem.weights_type != "sampling":
+            aic = -2 * loglik + 2 * df_model
+            bic = -2 * loglik + float(np.log(problem.nobs)) * df_model
+        return FitStats(loglik, problem.null_loglik, df_model, aic, bic)
 
 
 @dataclass(frozen=True)

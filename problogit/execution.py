@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise, repeat
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ Sums = tuple[NDArray[np.float64], ...]
 Kernel = Callable[[slice], Sums]
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Adds up what a kernel returns for each block of rows."""
 

@@ -97,7 +97,7 @@ class Fit:
         """Linear contrasts of coefficients, e.g. ``{"race[T.black]": 1, "race[T.other]": -1}``."""
         return contrasts.contrast(self.estimate, weights, prob, interval)
 
-    def test(self, term: str, kind: Literal["lr", "wald"] = "lr") -> term_tests.TestResult:
+    def test(self, term: str, kind: Literal["lr", "wald", "score"] = "lr") -> term_tests.TestResult:
         """Test that all coefficients of a term are zero."""
         return term_tests.test(self.estimate, term, kind)
 
@@ -124,9 +124,11 @@ class Fit:
         """P(event) of every row, shape (n_rows,)."""
         return predict.predict_proba(self.estimate, data, unseen)
 
-    def classify(self, data: Any = None, threshold: float | Costs = 0.5) -> NDArray[Any]:
+    def classify(
+        self, data: Any = None, threshold: float | Costs = 0.5, unseen: Unseen = "error"
+    ) -> NDArray[Any]:
         """The response's own label for every row: the event where its probability reaches `threshold`."""
-        return predict.classify(self.estimate, data, threshold)
+        return predict.classify(self.estimate, data, threshold, unseen)
 
     def expected_total(
         self, data: Any = None, value: Any = 1.0, prob: float = 0.95, trials: Any = None

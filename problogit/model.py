@@ -198,6 +198,8 @@ class LogitModel:
             method = MLE()
         if not isinstance(method, Estimator):
             raise InputError(explain("method", "must be an MLE(), Penalized() or Bayes() object", method))
+        if execution is not None and not isinstance(execution, Executor):
+            raise InputError(explain("execution", "must be an executor such as Threads(2)", execution))
         problem = self.problem if execution is None else self.problem.with_executor(execution)
         return Fit(method.estimate(problem, resolve_progress(progress)))
 

@@ -10,7 +10,14 @@ from pathlib import Path
 
 from problogit.errors import InputError, explain
 
-__all__ = ["check_writable", "write_whole"]
+__all__ = ["as_path", "check_writable", "write_whole"]
+
+
+def as_path(path: object, argument: str = "path") -> Path:
+    """The path, or an error that names what came instead."""
+    if not isinstance(path, (str, os.PathLike)) or not str(path):
+        raise InputError(explain(argument, "must be the path of a file", path))
+    return Path(path)
 
 
 def check_writable(target: Path, argument: str = "path") -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from problogit.codec import Decoder, Encoder
 from problogit.errors import InputError, SavedFitError, explain
 from problogit.estimate import Estimate
-from problogit.output_files import check_writable, write_whole
+from problogit.output_files import as_path, check_writable, write_whole
 
 __all__ = ["load", "save"]
 
@@ -47,7 +47,7 @@ def save(estimate: Estimate, path: str | PathLike[str], data: bool = False) -> N
     InputError
         The path cannot be written, or something in the fit cannot be stored as plain values.
     """
-    target = Path(path)
+    target = as_path(path)
     check_writable(target)
     if data and estimate.problem.data is None:
         raise InputError(
@@ -94,7 +94,7 @@ def load(path: str | PathLike[str], context: Mapping[str, Callable[..., Any]] | 
     SavedFitError
         The file is missing, truncated, foreign, altered, or of a newer format; the message says which.
     """
-    source = Path(path)
+    source = as_path(path)
     members = _read_members(source)
     manifest = _manifest(source, members)
     checksums = manifest.get("checksums", {})

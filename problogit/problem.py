@@ -14,7 +14,7 @@ from problogit.core.maximum import Maximum, find_maximum
 from problogit.core.null import null_value
 from problogit.core.scaling import ColumnStats, Scaling, column_stats
 from problogit.data.patterns import collapse
-from problogit.data.rows import Array, DataReport, Design, Matrix, Response, Rows
+from problogit.data.rows import Array, DataReport, Design, Response, Rows
 from problogit.errors import DataNotSavedError, InputError, explain
 from problogit.execution import Executor, Serial, default_executor
 
@@ -186,6 +186,18 @@ class Problem:
         return replace(self, executor=executor)
 
 
+def check_spread(stats: ColumnStats, terms: tuple[str, ...]) -> None:
+    """Refuse columns whose squared spread is not a normal number: every sum of squares would be lost."""
+    with np.errstate(over="ignore", under="ignore"):
+        extent = np.maximum(np.abs(stats.minimum), np.abs(stats.maximum))
+    bad = ~stats.constant & ((extent > 1e140) | (stats.sd < 1e-140) | ~np.isfinite(stats.sd))
+    if bad.any():
+        j = int(np.flatnonzero(bad)[0])
+        rule = "must have values whose squares a float can hold, between about 1e-140 and 1e140"
+        received = f"values from {stats.minimum[j]:.3g} to {stats.maximum[j]:.3g}"
+        raise InputError(explain(f"column {terms[j]}", rule, received, "Change its units."))
+
+
 def sample_size(rows: Rows, weights_type: WeightsType) -> SampleSize:
     """Count units, events and trials: a frequency weight f counts f units, every other row counts once."""
     counts = rows.weights if weights_type == "frequency" else np.ones(rows.n_obs)
@@ -213,12 +225,6 @@ def make_problem(
         rows = rows.with_weights(rows.weights * (rows.n_obs / rows.weights.sum()))
     runner = default_executor() if executor is None else executor
     stats = column_stats(rows.X, rows.weights * rows.trials, runner)
+    check_spread(stats, design.terms)
     size = sample_size(rows, weights_type)
     return Problem(design, response, rows, report, stats, weights_type, size, runner)
-
-
-def design_columns(matrix: Matrix, keep: NDArray[np.int64]) -> Matrix:
-    """The columns at these positions, dense C-ordered or CSR as the matrix was."""
-    if isinstance(matrix, np.ndarray):
-        return np.ascontiguousarray(matrix[:, keep])
-    return matrix.tocsc()[:, keep].tocsr()

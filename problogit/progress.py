@@ -6,6 +6,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from problogit.errors import InputError, explain
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -88,4 +90,6 @@ def resolve_progress(progress: bool | Progress | None) -> Progress:
         progress = sys.stderr.isatty()
     if isinstance(progress, bool):
         return TerminalProgress() if progress else SILENT
+    if not isinstance(progress, Progress):
+        raise InputError(explain("progress", "must be True, False, None or a Progress object", progress))
     return progress

@@ -253,3 +253,60 @@ def test_an_unwritable_report_path_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="path"):
         plg.report(fit, tmp_path / "no" / "report.html")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_model_keeps_its_own_numbers(sparse):
+    import scipy.sparse as sp
+
+    frame = table()
+    X = frame[["x", "z"]].to_numpy(copy=True)
+    given = sp.csr_array(X) if sparse else X
+    model = plg.LogitModel.from_arrays(given, frame["y"], intercept=False)
+    before = model.fit().coef
+    given *= 2
+    np.testing.assert_array_equal(model.fit().coef, before)
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_columns_beyond_the_range_of_squares_are_refused(factor):
+    frame = table()
+    with pytest.raises(InputError, match="column x must have values.*units"):
+        plg.LogitModel("y ~ x", frame.assign(x=frame["x"] * factor))
+
+
+def test_sampling_weights_have_no_information_criteria_and_say_which_standard_errors():
+    frame = table()
+    frame["w"] = np.linspace(0.5, 2, len(frame))
+    fit = plg.fit("y ~ x", frame, weights="w", weights_type="sampling")
+    assert np.isnan([fit.aic, fit.bic]).all()
+    assert "HC0 sandwich" in str(fit.diagnostics())
+
+
+def test_a_prior_is_one_number_for_each_parameter():
+    with pytest.raises(InputError, match=r"scale must be one number.*Priors"):
+        plg.fit("y ~ x + z", table(), plg.Penalized(plg.Normal(np.array([1.0, 2.0]))))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: plg.LogitModel("y ~ x", table()).fit(execution="dask"),
+        lambda: plg.LogitModel("y ~ x", table()).fit(progress="yes"),
+        lambda: plg.LogitModel("y ~ x", table()).fit("mle"),
+        lambda: plg.fit("y ~ x", table(), "maximum"),
+        lambda: plg.fit("y ~ x", table()).save(None),
+        lambda: plg.load(None),
+        lambda: plg.report(plg.fit("y ~ x", table()), None),
+    ],
+)
+def test_wrong_objects_are_refused_at_the_door(call):
+    with pytest.raises(InputError):
+        call()
+
+
+def test_labels_follow_the_rule_for_unseen_levels():
+    fit = plg.fit("y ~ school", table())
+    new = {"school": ["a", "zebra"]}
+    assert fit.classify(new, unseen="nan")[1] is None

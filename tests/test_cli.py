@@ -58,7 +58,9 @@ def test_formats_hold_the_library_s_numbers(exam, table, shape):
 
 
 def test_penalized_and_prior_go_through(exam, table):
-    result = run("fit", exam, "passed ~ hours", "--method", "penalized", "--prior", "laplace(0.5)", "--format", "json")
+    result = run(
+        "fit", exam, "passed ~ hours", "--method", "penalized", "--prior", "laplace(0.5)", "--format", "json"
+    )
     expected = plg.fit("passed ~ hours", table, plg.Penalized(plg.Laplace(0.5))).coef["hours"]
     assert json.loads(result.stdout)[1]["estimate"] == pytest.approx(expected, rel=1e-9)
 
@@ -95,6 +97,10 @@ def test_a_report_is_written(exam, tmp_path):
         (["fit", "{exam}", "passed ~ hours", "--prior", "normal(2.5)"], "--prior"),
         (["fit", "{exam}", "passed ~ hours", "--method", "penalized", "--prior", "normal(-1)"], "scale"),
         (["fit", "{exam}", "passed ~ hours", "--method", "penalized", "--prior", "uniform(1)"], "uniform"),
+        (
+            ["fit", "{exam}", "passed ~ hours", "--method", "penalized", "--prior", "normal(1) + g(2)"],
+            "--prior",
+        ),
         (["fit", "{exam}", "passed ~ hours", "--report", "/nowhere/at/all.html"], "--report"),
         (["fit", "{exam}", "passed ~ hours", "--weights", "passed"], "weights"),
         (["predict", "{exam}", "{exam}"], "not a fit"),
@@ -151,7 +157,9 @@ def test_priors_are_read_from_text(text, expected):
     assert parse_prior(text) == expected
 
 
-@pytest.mark.parametrize("text", ["normal(", "normal(x)", "normal(1, 2, 3, 4, 5)", "normal(__import__('os'))", ""])
+@pytest.mark.parametrize(
+    "text", ["normal(", "normal(x)", "normal(1, 2, 3, 4, 5)", "normal(__import__('os'))", ""]
+)
 def test_text_that_is_no_prior_is_refused(text):
     with pytest.raises(InputError, match="--prior"):
         parse_prior(text)

@@ -200,7 +200,9 @@ def predict_proba(estimate: Estimate, data: Any = None, unseen: Unseen = "error"
     return coded.spread(p)
 
 
-def classify(estimate: Estimate, data: Any = None, threshold: float | Costs = 0.5) -> NDArray[Any]:
+def classify(
+    estimate: Estimate, data: Any = None, threshold: float | Costs = 0.5, unseen: Unseen = "error"
+) -> NDArray[Any]:
     """The response's own label for every row: the event where its probability reaches the threshold.
 
     Parameters
@@ -210,6 +212,8 @@ def classify(estimate: Estimate, data: Any = None, threshold: float | Costs = 0.
         The training table without it.
     threshold : float or Costs
         Strictly between 0 and 1; `Costs` gives C_FP / (C_FP + C_FN).
+    unseen : str
+        As in `predict`.
 
     Returns
     -------
@@ -228,7 +232,7 @@ def classify(estimate: Estimate, data: Any = None, threshold: float | Costs = 0.
             "probability of an event, or expected_total() for a number of events."
         )
     cut = threshold.threshold if isinstance(threshold, Costs) else check_probability("threshold", threshold)
-    p = predict_proba(estimate, data)
+    p = predict_proba(estimate, data, unseen)
     missing = np.isnan(p)
     labels: NDArray[Any] = np.array([response.non_event, response.event, None], dtype=object)
     called = labels[np.where(missing, 2, (p >= cut).astype(np.int64))]

@@ -141,7 +141,7 @@ def with_intercept(matrix: Matrix, *, intercept: bool) -> Matrix:
         return (
             sp.csr_array(sp.hstack([sp.csr_array(np.ones((n_rows, 1))), matrix], format="csr"))
             if intercept
-            else matrix
+            else matrix.copy()  # the user's own numbers may change; the model's may not
         )
     if not intercept:
         view: Array = matrix.view()

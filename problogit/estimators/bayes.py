@@ -191,7 +191,7 @@ def _speak_up(findings: tuple[Finding, ...]) -> None:
 def _stats(problem: Problem, location: Array) -> FitStats:
     """Log-likelihood at the posterior mean; AIC and BIC mean nothing here."""
     loglik = problem.likelihood.value(location) + problem.log_constant
-    return FitStats.of(loglik, problem.null_loglik, float("nan"), problem.nobs)
+    return FitStats.of(loglik, float("nan"), problem)
 
 
 def _describe_run(run: NutsRun, method: Bayes) -> str:

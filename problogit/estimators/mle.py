@@ -19,6 +19,7 @@ from problogit.core.separation import Separation
 from problogit.data.rows import Array
 from problogit.errors import (
     AliasingWarning,
+    ConvergenceWarning,
     EstimationError,
     InputError,
     SeparationWarning,
@@ -33,11 +34,7 @@ from problogit.validation import check_choice
 __all__ = ["MLE", "MLEDetails", "check_estimable", "separation_sentence"]
 
 COVARIANCES = ("classical", *HC_KINDS)
-_REMEDY = (
-    "Keep the infinite estimate with its one-sided interval, or fit a proper prior, which is finite: "
-    "Penalized(Normal(2.5, autoscale=True)) or Bayes(). (Firth's penalty, Jeffreys(), is the field's other "
-    "remedy; this version does not have it yet.)"
-)
+_JEFFREYS = "(Firth's penalty, Jeffreys(), is the field's other remedy; this version does not have it yet.)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +93,8 @@ class MLE(Estimator):
         maximum = problem.maximum
         findings = [
             *alias_findings(maximum, problem),
-            *separation_findings(maximum, problem),
+            *separation_findings(maximum, problem, one_sided=not self.refusal("profile", problem)),
+            *convergence_findings(maximum),
             *weight_findings(self.effective_covariance(problem), problem),
         ]
         self._speak_up(findings)
@@ -110,9 +108,7 @@ class MLE(Estimator):
             coefficients=maximum.distribution(self._covariance(problem, maximum)),
             status=status,
             findings=tuple(findings),
-            stats=FitStats.of(
-                maximum.kernel + problem.log_constant, problem.null_loglik, maximum.aliases.rank, problem.nobs
-            ),
+            stats=FitStats.of(maximum.kernel + problem.log_constant, maximum.aliases.rank, problem),
             provenance=Provenance.of(f"Newton's method, {steps} steps", started),
             details=MLEDetails(maximum),
         )
@@ -126,6 +122,8 @@ class MLE(Estimator):
                 warnings.warn(text, SeparationWarning, stacklevel=4)
             elif finding.code == "aliased":
                 warnings.warn(text, AliasingWarning, stacklevel=4)
+            elif finding.code == "convergence":
+                warnings.warn(text, ConvergenceWarning, stacklevel=4)
 
     def effective_covariance(self, problem: Problem) -> str:
         """The covariance that is used: sampling weights force a sandwich."""
@@ -142,7 +140,7 @@ class MLE(Estimator):
             rest = ~separated_rows(likelihood, maximum.separation)
             likelihood = likelihood.take(np.flatnonzero(rest)).mapped(maximum.basis)
         frequency = problem.weights_type == "frequency"
-        return sandwich(likelihood, maximum.beta, maximum.inverse, kind, frequency, problem.nobs)
+        return sandwich(likelihood, maximum.beta, maximum.inverse, kind, frequency=frequency)
 
     def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
         """`statistic` (z) and its two-sided `p_value`; NaN for coefficients that are not finite.
@@ -262,8 +260,20 @@ def _shorten(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= 12 else ", ".join(names[:12]) + f" and {len(names) - 12} more"
 
 
-def separation_findings(maximum: Maximum, problem: Problem) -> list[Finding]:
-    """Name the infinite coefficients."""
+def convergence_findings(maximum: Maximum) -> list[Finding]:
+    """Say that Newton's method stopped early, and how far from the optimum."""
+    newton = maximum.newton
+    if newton.converged:
+        return []
+    text = (
+        f"Newton's method stopped after {newton.iterations} steps, {newton.decrement:.2g} standard errors from the "
+        "optimum: do not report these numbers."
+    )
+    return [Finding("convergence", "error", text, "Rescale or drop columns that are nearly collinear.")]
+
+
+def separation_findings(maximum: Maximum, problem: Problem, *, one_sided: bool) -> list[Finding]:
+    """Name the infinite coefficients; `one_sided` where profile likelihood gives them an interval."""
     if maximum.separation is None:
         return []
     terms = tuple(problem.terms[j] for j in maximum.aliases.kept)
@@ -273,4 +283,9 @@ def separation_findings(maximum: Maximum, problem: Problem) -> list[Finding]:
     rows = problem.row_likelihood.columns(maximum.aliases.kept)
     count = int(np.count_nonzero(separated_rows(rows, maximum.separation)))
     sentence = separation_sentence(maximum.separation, terms, count, rows.n_rows)
-    return [Finding("separation", "warning", sentence, _REMEDY, concerned)]
+    keep = "Keep the infinite estimate with its one-sided interval, or fit" if one_sided else "Fit"
+    bayes = "" if problem.weights_type == "sampling" else " or Bayes()"
+    remedy = (
+        f"{keep} a proper prior, which is finite: Penalized(Normal(2.5, autoscale=True)){bayes}. {_JEFFREYS}"
+    )
+    return [Finding("separation", "warning", sentence, remedy, concerned)]

@@ -198,7 +198,7 @@ class Penalized(Estimator):
             coefficients=distribution(kind, problem, scaled, gamma, beta, data),
             status=Status.CONVERGED if best.converged else Status.NOT_CONVERGED,
             findings=tuple(findings),
-            stats=FitStats.of(loglik, problem.null_loglik, df, problem.nobs),
+            stats=FitStats.of(loglik, df, problem),
             provenance=Provenance.of(f"{_ROADS[best.solver]}, {best.raw.nit} steps", started),
             details=PenalizedDetails(
                 raw=best.raw,

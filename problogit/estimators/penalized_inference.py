@@ -87,7 +87,7 @@ def distribution(
     inverse = inverse_information(total)
     if kind == "sandwich" and problem.weights_type == "sampling":
         bread = scaled.scaling.covariance_to_original(inverse)
-        robust = sandwich(problem.row_likelihood, beta, bread, "HC0", frequency=False, nobs=problem.nobs)
+        robust = sandwich(problem.row_likelihood, beta, bread, "HC0", frequency=False)
         return NormalCoefficients(beta, robust, ("sandwich",))
     covariance = inverse @ data @ inverse if kind == "sandwich" else inverse
     return NormalCoefficients(beta, scaled.scaling.covariance_to_original(covariance), (kind,))

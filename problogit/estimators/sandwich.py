@@ -20,7 +20,7 @@ HC_KINDS = ("HC0", "HC1", "HC2", "HC3")
 
 
 def sandwich(
-    likelihood: BinomialLikelihood, beta: Array, inverse: Array, kind: str, frequency: bool, nobs: int
+    likelihood: BinomialLikelihood, beta: Array, inverse: Array, kind: str, *, frequency: bool
 ) -> Array:
     """Sandwich covariance, shape (n_terms, n_terms).
 
@@ -34,8 +34,6 @@ def sandwich(
         ``HC0`` to ``HC3``.
     frequency : bool
         True where a weight counts identical units.
-    nobs : int
-        Number of units.
     """
     weights = likelihood.weights
     residual = likelihood.residuals(beta) / weights
@@ -53,5 +51,6 @@ def sandwich(
     (meat,) = likelihood.executor.total(meat_sum, likelihood.blocks())
     covariance = inverse @ meat @ inverse
     if kind == "HC1":
-        covariance *= nobs / (nobs - beta.size)
+        units = float(weights.sum()) if frequency else float(likelihood.n_rows)
+        covariance *= units / (units - beta.size)
     return np.asarray((covariance + covariance.T) / 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 from problogit._version import __version__
 from problogit.analysis.compare import label_estimates
 from problogit.estimate import HasEstimate
-from problogit.output_files import check_writable, write_whole
+from problogit.output_files import as_path, check_writable, write_whole
 from problogit.report.parts import Section
 from problogit.report.sections import report_sections
 
@@ -43,7 +43,7 @@ def report(
     InputError
         The path cannot be written (checked before the work begins), or the fits are not of the same rows.
     """
-    target = Path(path)
+    target = as_path(path)
     check_writable(target)
     estimates = label_estimates(fits)
     sections = report_sections(estimates, prob)

@@ -53,6 +53,8 @@ def resolve_columns(problem: Columns, priors: list[Prior | None], intercept_at: 
     intercept_at : str
         ``"zero"`` or ``"mean"``: where the prior of the intercept stands.
     """
+    for prior in priors:
+        _check_scalars(prior)
     unit = autoscale_units(problem.column_stats)
     members: dict[int, list[int]] = {}
     for j, prior in enumerate(priors):
@@ -72,6 +74,14 @@ def resolve_columns(problem: Columns, priors: list[Prior | None], intercept_at: 
         tuple(blocks), tuple(problem.terms), problem.intercept, None, tuple(given), intercept_at
     )
     return resolved.anchored_at(problem.column_stats.mean) if intercept_at == "mean" else resolved
+
+
+def _check_scalars(prior: Prior | None) -> None:
+    """A prior as written is one for any number of columns; arrays are what resolving makes of it."""
+    for name, value in vars(prior).items() if prior is not None else ():
+        if np.ndim(value) > 0:
+            remedy = "Give each term its own prior with Priors(default, terms={...})."
+            raise InputError(explain(f"{type(prior).__name__}: {name}", "must be one number", value, remedy))
 
 
 def check_parameter(prior: object, name: str, value: object, rule: str, remedy: str = "") -> None:
