@@ -17,6 +17,9 @@ __all__ = ["FEW_EVENTS", "SHIFT", "WIDTH_RATIO", "disagreement_frame"]
 
 SHIFT = 0.25  # of a standard error of the reference
 WIDTH_RATIO = 0.8
+_COLUMNS = (
+    "term", "label", "reference", "estimate", "reference_estimate", "shift", "width_ratio", "signs", "flag",
+)  # fmt: skip
 FEW_EVENTS = 10  # of the rarer outcome per coefficient
 
 
@@ -67,7 +70,7 @@ def disagreement_frame(estimates: Mapping[str, Estimate], coefficients: pd.DataF
             for term in own.index
             if term in base.index
         ]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows, columns=list(_COLUMNS))  # named also where no term is shared
     table["reason"] = [
         _reason(term in separated, rarity) if flag else ""
         for term, flag in zip(table["term"], table["flag"], strict=True)
