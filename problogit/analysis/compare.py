@@ -13,6 +13,7 @@ import numpy as np
 from problogit.analysis import coefficients as tables
 from problogit.analysis.agreement import disagreement_frame
 from problogit.analysis.comparability import require_same_rows
+from problogit.analysis.fits import estimate_of
 from problogit.analysis.paired import score_frame
 from problogit.errors import InputError, explain
 from problogit.estimate import Estimate, HasEstimate
@@ -107,15 +108,25 @@ def compare_estimates(
 def label_estimates(
     fits: HasEstimate | Mapping[str, HasEstimate] | Sequence[HasEstimate],
 ) -> dict[str, Estimate]:
-    """Estimates by label: those of a sequence, or of one fit, are labelled by their methods' names, numbered."""
+    """Estimates by label: those of a sequence, or of one fit, are labelled by their methods' names, numbered.
+
+    Raises
+    ------
+    InputError
+        Something among them is no fit.
+    """
     if isinstance(fits, Mapping):
-        return {label: fit.estimate for label, fit in fits.items()}
+        return {label: estimate_of(fit, f"fits[{label!r}]") for label, fit in fits.items()}
+    if isinstance(fits, Sequence) and not isinstance(fits, str):
+        estimates = [estimate_of(fit, f"fits[{i}]") for i, fit in enumerate(fits)]
+    else:
+        estimates = [estimate_of(fits, "fits")]
     seen: Counter[str] = Counter()
     labelled = {}
-    for fit in fits if isinstance(fits, Sequence) else (fits,):
-        name = fit.estimate.method.name
+    for estimate in estimates:
+        name = estimate.method.name
         seen[name] += 1
-        labelled[name if seen[name] == 1 else f"{name} {seen[name]}"] = fit.estimate
+        labelled[name if seen[name] == 1 else f"{name} {seen[name]}"] = estimate
     return labelled
 
 
@@ -131,6 +142,8 @@ def estimates_frame(estimates: Mapping[str, Estimate], prob: float = 0.95) -> pd
     import pandas as pd
 
     check_probability("prob", prob)
+    if not estimates:
+        raise InputError(explain("fits", "must hold at least one fit", {}))
     return pd.concat([_long(label, one, prob) for label, one in estimates.items()], ignore_index=True)
 
 

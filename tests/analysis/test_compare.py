@@ -320,3 +320,32 @@ def test_without_maximum_likelihood_the_first_fit_is_the_reference():
     frame = compare_frames({"tight": ridge(problem, 0.1), "loose": ridge(problem, 5.0)}).disagreements
     assert set(frame["reference"]) == {"tight"}
     assert set(frame[frame["flag"] != ""]["flag"]) == {"differs"}
+
+
+def test_fits_without_a_shared_term_have_an_empty_frame_of_disagreements():
+    data = table()
+    apart = compare_frames({"a": mle(model("y ~ 0 + x", data)), "b": mle(model("y ~ 0 + z", data))})
+    assert apart.disagreements.empty
+    assert {"term", "label", "shift", "flag", "reason"} <= set(apart.disagreements.columns)
+
+
+@pytest.mark.parametrize("call", [
+    lambda m, path: plg.compare([m, m]), lambda m, path: plg.compare({"a": m, "b": m}), lambda m, path: plg.anova(m, m),
+    lambda m, path: plg.report(m, path), lambda m, path: plg.plots.forest(m),
+])  # fmt: skip
+def test_what_is_no_fit_is_named_and_a_fit_is_asked_for(call, tmp_path):
+    unfitted = plg.LogitModel("y ~ x", table())
+    with pytest.raises(
+        InputError, match=r"(fits\S*|small) must be a fit; .*LogitModel is not fitted: .*fit\(\)"
+    ):
+        call(unfitted, tmp_path / "page.html")
+    with pytest.raises(
+        InputError, match=r"(fits\S*|small) must be a fit; received 3\. Pass what model\.fit\(\)"
+    ):
+        call(3, tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_fit_at_all_cannot_be_drawn():
+    with pytest.raises(InputError, match="at least one fit"):
+        plg.plots.forest([])
