@@ -134,6 +134,9 @@ def exponential(values: Array) -> Array:
 
 
 def _units(estimate: Estimate, units: Mapping[str, float] | None) -> Array:
+    if units is not None and not isinstance(units, Mapping):
+        example = f"Write units={{{estimate.terms[-1]!r}: 10}}."
+        raise InputError(explain("units", "must be a mapping of term to number", units, example))
     steps = np.ones(len(estimate.terms))
     for term, step in (units or {}).items():
         if term not in estimate.terms:

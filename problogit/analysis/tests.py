@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from problogit.analysis.chi_squared import log_survival
+from problogit.analysis.fits import estimate_of
 from problogit.core.coefficients import as_dense
 from problogit.core.likelihood import kernel
 from problogit.core.maximum import Maximum, find_maximum
@@ -143,8 +144,12 @@ def _robust_note(estimate: Estimate, kind: str) -> tuple[str, ...]:
 
 
 def _columns(problem: Problem, term: str | Sequence[str]) -> Columns:
-    wanted = (term,) if isinstance(term, str) else tuple(term)
     factors = dict(problem.design.factors)
+    known = dict.fromkeys([*factors, *problem.terms])
+    listed = f"There are {', '.join(known)}."
+    wanted = (term,) if isinstance(term, str) else tuple(term) if isinstance(term, Sequence) else ()
+    if not wanted or not all(isinstance(name, str) for name in wanted):
+        raise InputError(explain("term", "must be the name of a term, or a sequence of names", term, listed))
     found: list[int] = []
     for name in wanted:
         if name in factors:
@@ -152,12 +157,9 @@ def _columns(problem: Problem, term: str | Sequence[str]) -> Columns:
         elif name in problem.terms:
             found.append(problem.terms.index(name))
         else:
-            known = dict.fromkeys([*factors, *problem.terms])
             close = nearest(name, known)
-            remedy = f"Did you mean {close!r}?" if close else f"There are {', '.join(known)}."
+            remedy = f"Did you mean {close!r}?" if close else listed
             raise InputError(explain("term", "must be a term of the formula or a column", name, remedy))
-    if not found:
-        raise InputError(explain("term", "must name at least one term", term))
     return np.unique(np.array(found, dtype=np.int64))
 
 
@@ -264,12 +266,12 @@ def anova(
     Raises
     ------
     InputError
-        The fits differ in rows, outcomes, weights or offset, or are not nested.
+        One is no fit, or the fits differ in rows, outcomes, weights or offset, or are not nested.
     NotAvailableError
         One of them is not a maximum-likelihood fit, or has sampling weights.
     """
     check_choice("kind", kind, ("lr",))
-    a, b = (fit if isinstance(fit, Estimate) else fit.estimate for fit in (small, big))
+    a, b = estimate_of(small, "small"), estimate_of(big, "big")
     for estimate in (a, b):
         refusal = estimate.method.refusal("lr", estimate.problem)
         if refusal:

@@ -272,10 +272,10 @@ def _per_row(name: str, given: Any, data: Any, coded: Coded) -> Array:
         if not isinstance(column, Numbers):
             raise InputError(explain(name, "must be a column of numbers", given))
         numbers = column.floats()
-    elif np.ndim(given) == 0:
+    elif np.isscalar(given) or given is None:
         return np.full(coded.position.size, check_number(name, given))
     else:
-        numbers = np.asarray(given, dtype=np.float64)
+        numbers = _floats(name, given)
         if numbers.shape != (coded.n_table,):
             raise InputError(
                 explain(
@@ -291,3 +291,11 @@ def _per_row(name: str, given: Any, data: Any, coded: Coded) -> Array:
             explain(name, "must be finite in every row that can be predicted", f"{count} that are not")
         )
     return chosen
+
+
+def _floats(name: str, given: Any) -> Array:
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        rule = "must be a number, the name of a column, or one number for each row of the table"
+        raise InputError(explain(name, rule, given)) from None

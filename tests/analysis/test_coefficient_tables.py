@@ -192,3 +192,9 @@ def test_a_coefficient_whose_sign_is_undetermined_has_no_interval():
     assert np.isnan(table.loc["difference", ["estimate", "lower", "upper"]].to_numpy(float)).all()
     assert table.loc["difference", "interval"] == "none"
     assert np.isnan(coefficients.odds_ratios(estimate).loc["difference", "odds_ratio"])
+
+
+@pytest.mark.parametrize("units", [10, ["x"], "x"])
+def test_units_that_are_no_mapping_are_refused(mle, units):
+    with pytest.raises(InputError, match="units must be a mapping of term to number"):
+        coefficients.odds_ratios(mle, units=units)

@@ -244,3 +244,11 @@ def test_anova_refuses_another_event_other_weights_and_other_methods():
         term_tests.anova(small, weighted)
     with pytest.raises(NotAvailableError, match="maximum-likelihood"):
         term_tests.anova(small, posterior(big.problem, [0, 0, 0]))
+
+
+@pytest.mark.parametrize("term", [None, 1, [], ["x", 2], {"x": 1}])
+def test_what_is_no_term_is_refused_with_the_terms_that_there_are(mle, term):
+    with pytest.raises(
+        InputError, match="term must be the name of a term.*There are Intercept, z, both, x, d"
+    ):
+        term_tests.test(mle, term)

@@ -142,3 +142,13 @@ def test_separated_rows_leave_the_mean_and_take_the_interval():
 def test_bad_arguments_are_named(mle, arguments, message):
     with pytest.raises(InputError, match=message):
         expected_total(mle, **arguments)
+
+
+@pytest.mark.parametrize("value", [["a", "b", "c"], [[1.0], [2.0, 3.0]], {"x": 1}, [None, object(), 1]])
+def test_values_that_are_no_numbers_are_refused(mle, value):
+    with pytest.raises(
+        InputError, match="value must be a number, the name of a column, or one number for each"
+    ):
+        expected_total(mle, simulated()[0][:3], value=value)
+    with pytest.raises(InputError, match="trials must be a number, the name of a column"):
+        expected_total(mle, simulated()[0][:3], trials=value)
