@@ -53,8 +53,6 @@ def resolve_columns(problem: Columns, priors: list[Prior | None], intercept_at: 
     intercept_at : str
         ``"zero"`` or ``"mean"``: where the prior of the intercept stands.
     """
-    for prior in priors:
-        _check_scalars(prior)
     unit = autoscale_units(problem.column_stats)
     members: dict[int, list[int]] = {}
     for j, prior in enumerate(priors):
@@ -63,6 +61,7 @@ def resolve_columns(problem: Columns, priors: list[Prior | None], intercept_at: 
     given = ["Flat()"] * len(priors)
     for columns in members.values():
         prior = priors[columns[0]]
+        _check_scalars(prior)
         if prior is None or not prior.proper:
             continue
         index = np.asarray(columns, dtype=np.intp)
