@@ -123,7 +123,7 @@ def _finite(
     orthogonal, triangle = qr(as_dense(rest.X), mode="economic")
     size = math.sqrt(orthogonal.shape[0])
     objective = replace(rest, X=np.ascontiguousarray(orthogonal * size))
-    C = np.linalg.solve(triangle.T, (rows @ maximum.basis).T).T * size
+    C = np.asarray(np.linalg.solve(triangle.T, (rows @ maximum.basis).T).T * size, dtype=np.float64)
     _two_sided(objective, triangle @ maximum.beta / size, C, drop, wanted, bounds)
 
 
@@ -330,10 +330,11 @@ def _product(X: Matrix, N: Array) -> Array:
 
 def _orthonormal(likelihood: BinomialLikelihood, v: Array) -> tuple[BinomialLikelihood, Array, Array]:
     """The likelihood over orthonormal columns (times sqrt n) x, B with v = B x, and the x of this v."""
-    orthogonal, triangle = qr(likelihood.X, mode="economic")
+    orthogonal, triangle = qr(as_dense(likelihood.X), mode="economic")
     size = math.sqrt(orthogonal.shape[0])
     back = np.linalg.inv(triangle) * size
-    return replace(likelihood, X=np.ascontiguousarray(orthogonal * size)), back, triangle @ v / size
+    start = np.asarray(triangle @ v / size, dtype=np.float64)
+    return replace(likelihood, X=np.ascontiguousarray(orthogonal * size)), np.asarray(back), start
 
 
 def _identified(within: BinomialLikelihood) -> tuple[Positions, Positions]:

@@ -231,14 +231,20 @@ class Penalized(Estimator):
                 explain("inference", "must not be a bootstrap under a flat prior", "bootstrap", remedy)
             )
         fit = replace(MLE().estimate(problem, progress), method=self)
-        if self.inference != "none":
-            return fit
+        if self.inference != "none" or not np.isfinite(fit.coefficients.location).all():
+            return fit  # infinite and aliased coefficients need their distribution to predict
         reason = "This fit was asked for with inference='none'. Fit again with inference='curvature'."
         return replace(fit, coefficients=PointCoefficients(fit.coefficients.location, reason))
 
     def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
         """None: a shrunken estimate has no test of beta = 0. Under a flat prior, those of `MLE`."""
         return MLE().summary_columns(estimate) if isinstance(estimate.details, MLEDetails) else {}
+
+    def refusal(self, question: str, problem: Problem) -> str:
+        """Under a flat prior this is maximum likelihood, and answers what that answers."""
+        if isinstance(self.prior, Flat) and self.inference != "none":
+            return MLE().refusal(question, problem)
+        return super().refusal(question, problem)
 
     def raw(self, estimate: Estimate) -> Any:
         """The `OptimizeResult` of `scipy.optimize.minimize`; under a flat prior, the raw result of `MLE`."""

@@ -4,8 +4,10 @@ A posterior is proper when no direction is both favoured by the likelihood for e
 
 - The columns with a flat prior, taken alone, must have full rank and must not be separated. (With light-tailed priors
   on the others this is also enough: along any other direction the prior vanishes faster than any power.)
-- Where the data are separated and a flat coefficient takes part, tails of a t with df <= 1 are too heavy: the
-  half-plane in which both coefficients grow has infinite mass.
+- Where the data are separated, let k be the dimension in which the flat coefficients can grow along separating
+  directions. Integrating them out multiplies the marginal likelihood of a coefficient b by up to |b|^k, so that under
+  tails of a t with df degrees of freedom its posterior falls like |b|^(k - 1 - df): proper only if df > k, with a mean
+  only if df > k + 1 and a standard deviation only if df > k + 2.
 """
 
 from __future__ import annotations
@@ -56,34 +58,52 @@ def _unbounded_terms(problem: Problem) -> dict[str, str]:
     return {} if separation is None else separation.separated_terms
 
 
+def _flat_dimension(problem: Problem, tails: Array) -> int:
+    """Dimension of the separating directions as the flat columns see them."""
+    maximum = problem.maximum
+    if maximum.separation is None:
+        return 0
+    flat = tails[maximum.aliases.kept] == 0
+    return int(np.linalg.matrix_rank(maximum.separation.cone.span[flat])) if flat.any() else 0
+
+
 def _check_heavy_tails(problem: Problem, prior: ResolvedPrior) -> None:
     tails = tail_indices(prior)
-    if not np.any((tails > 0) & (tails <= 1)):
+    if not np.any((tails > 0) & np.isfinite(tails)):
         return
     unbounded = _unbounded_terms(problem)
     position = {term: j for j, term in enumerate(problem.terms)}
+    k = _flat_dimension(problem, tails)
     flat = [term for term in unbounded if tails[position[term]] == 0]
-    heavy = [term for term in unbounded if 0 < tails[position[term]] <= 1]
+    heavy = [term for term in unbounded if 0 < tails[position[term]] <= k]
     if flat and heavy:
         raise EstimationError(
-            f"The posterior does not exist: the data are separated, the prior of {_listed(heavy)} has tails as heavy "
-            f"as Cauchy's (df <= 1), and that of {_listed(flat)} is flat. Give {_listed(flat)} a proper prior, e.g. "
-            "Priors(Cauchy(2.5), intercept=Normal(5)), or the others one with lighter tails, e.g. StudentT(7, 2.5)."
+            f"The posterior does not exist: the data are separated and the prior of {_listed(flat)} is flat, which takes "
+            f"tails of a t with df > {k} for {_listed(heavy)} (a Cauchy has df = 1). Give {_listed(flat)} a proper "
+            "prior, e.g. Priors(Cauchy(2.5), intercept=Normal(5)), or the others one with lighter tails, e.g. "
+            "Normal(2.5)."
         )
 
 
 def moment_findings(problem: Problem, prior: ResolvedPrior) -> tuple[Finding, ...]:
     """Name the terms whose posterior keeps the prior's heavy tails, so that its mean or sd need not exist."""
     tails = tail_indices(prior)
-    if not np.any((tails > 0) & (tails <= 2)):
+    if not np.any((tails > 0) & np.isfinite(tails)):
         return ()
+    k = _flat_dimension(problem, tails)
+    unbounded = _unbounded_terms(problem)
     aliased = {problem.terms[j] for j in problem.maximum.aliases.dropped}
-    open_ended = set(_unbounded_terms(problem)) | aliased
-    terms = tuple(t for t, df in zip(problem.terms, tails, strict=True) if 0 < df <= 2 and t in open_ended)
-    if not terms:
+    heavy = [
+        (term, df)
+        for term, df in zip(problem.terms, tails, strict=True)
+        if 0 < df <= k + 2 and term in set(unbounded) | aliased
+    ]
+    if not heavy:
         return ()
-    least = min(tails[problem.terms.index(term)] for term in terms)
-    which = "mean and standard deviation" if least <= 1 else "standard deviation"
+    least = min(df for _, df in heavy)
+    inherit = [t for t, df in zip(problem.terms, tails, strict=True) if df == 0 and t in unbounded]
+    terms = tuple(term for term, _ in heavy) + tuple(inherit)
+    which = "mean and standard deviation" if least <= k + 1 else "standard deviation"
     return (
         Finding(
             "moments",

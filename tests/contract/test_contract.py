@@ -247,6 +247,7 @@ def test_flat_penalized_is_maximum_likelihood():
         mle, flat = fitted(METHODS["mle"], rows(shape)), fitted(METHODS["flat"], rows(shape))
         np.testing.assert_allclose(flat.coef, mle.coef, rtol=1e-9)
         np.testing.assert_allclose(flat.cov, mle.cov, rtol=1e-7)
+        pd.testing.assert_frame_equal(flat.summary(interval="profile"), mle.summary(interval="profile"))
 
 
 @pytest.mark.parametrize("family", [plg.Normal, plg.Laplace, plg.Cauchy])

@@ -58,7 +58,9 @@ def test_standard_errors_against_r_glm(case, model):
     fit = model.fit()
     np.testing.assert_allclose(fit.summary()["std_error"], case["se"], rtol=1e-7)
     np.testing.assert_allclose(fit.summary()["statistic"], case["z"], rtol=1e-7)
-    floor = np.maximum(case["p_value"], np.finfo(float).tiny)  # R prints 0 where ours stops at the smallest number
+    floor = np.maximum(
+        case["p_value"], np.finfo(float).tiny
+    )  # R prints 0 where ours stops at the smallest number
     np.testing.assert_allclose(fit.summary()["p_value"], floor, rtol=1e-6)
     np.testing.assert_allclose(fit.summary()[["lower", "upper"]], case["wald"], rtol=1e-7)
     scale = np.sqrt(np.outer(np.diag(case["vcov"]), np.diag(case["vcov"])))
@@ -262,3 +264,24 @@ def test_unknown_options_are_refused():
 def test_nothing_is_printed(capsys):
     plg.fit("GRADE ~ GPA", table(CASES["spector"]))
     assert capsys.readouterr().out == ""
+
+
+def test_flat_penalized_has_the_separation_report_of_mle(rare_level):
+    with pytest.warns(SeparationWarning):
+        mle = plg.fit("y ~ x + group", rare_level)
+    for inference in (None, "none"):
+        with pytest.warns(SeparationWarning):
+            flat = plg.fit("y ~ x + group", rare_level, plg.Penalized(plg.Flat(), inference=inference))
+        np.testing.assert_array_equal(flat.predict_proba(), mle.predict_proba())
+        np.testing.assert_array_equal(flat.coef, mle.coef)
+    with pytest.warns(SeparationWarning):
+        flat = plg.fit("y ~ x + group", rare_level, plg.Penalized(plg.Flat()))
+    pd.testing.assert_frame_equal(flat.summary(), mle.summary())
+
+
+def test_hc1_under_separation_counts_the_rows_that_remain(rare_level):
+    with pytest.warns(SeparationWarning):
+        fit = plg.fit("y ~ x + group", rare_level, plg.MLE(covariance="HC1"))
+    rest = plg.fit("y ~ x + group", rare_level[rare_level["group"] != "c"], plg.MLE(covariance="HC1"))
+    kept = ["Intercept", "x", "group[T.b]"]
+    np.testing.assert_allclose(fit.summary()["std_error"][kept], rest.summary()["std_error"], rtol=1e-9)
