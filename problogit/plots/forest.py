@@ -37,7 +37,7 @@ def forest(
     fits : Fit, mapping of label to Fit, or sequence of Fit
     ax : Axes, optional
     odds_ratios : bool
-        Odds ratios on a log axis, without the intercept; else log-odds.
+        Odds ratios on a log axis, without the intercept (its odds where there is no other term); else log-odds.
     prob : float
         Probability of the intervals.
     terms : sequence of str, optional
@@ -67,10 +67,11 @@ def forest_frame(frame: pd.DataFrame, ax: Axes | None = None, odds_ratios: bool 
     """Draw a long tidy frame such as `Comparison.coefficients`.
 
     An interval that has no end is an arrow; an estimate without an interval is a hollow marker; an infinite estimate
-    has no marker, only the bound it is known to lie beyond.
+    has no marker, only the bound it is known to lie beyond. Where the intercept is the only term its odds are drawn.
     """
     names = ("odds_ratio", "or_lower", "or_upper") if odds_ratios else ("estimate", "lower", "upper")
-    if odds_ratios:
+    alone = odds_ratios and bool((frame["term"] == "Intercept").all())
+    if odds_ratios and not alone:
         frame = frame[frame["term"] != "Intercept"]
     terms = list(dict.fromkeys(frame["term"]))
     labels = list(dict.fromkeys(frame["label"]))
@@ -98,7 +99,8 @@ def forest_frame(frame: pd.DataFrame, ax: Axes | None = None, odds_ratios: bool 
         _log_axis(axes, low, high)
     axes.set_xlim(low, high)
     level = float(frame["level"].iloc[0]) if len(frame) else 0.95
-    axes.set_xlabel(f"{'Odds ratio' if odds_ratios else 'Log-odds'} with {percent(level)} interval")
+    what = "Odds" if alone else "Odds ratio" if odds_ratios else "Log-odds"
+    axes.set_xlabel(f"{what} with {percent(level)} interval")
     # From the right edge leftwards: the space over long names of terms is free.
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, fontsize="small")
     clean(axes)

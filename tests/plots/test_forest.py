@@ -175,3 +175,12 @@ def test_ticks_are_round_few_and_inside(low: float, high: float) -> None:
     ticks = log_ticks(low, high)
     assert 1 <= len(ticks) <= 9
     assert all(low <= tick <= high for tick in ticks)
+
+
+def test_an_intercept_alone_is_drawn_as_its_odds() -> None:
+    data = pd.DataFrame({"y": [0, 0, 0, 1] * 10})
+    fit = plg.fit("y ~ 1", data, plg.MLE())
+    axes = plg.plots.forest(fit)
+    assert [x for x, _ in markers(axes, "o")] == [pytest.approx(1 / 3)]
+    assert axes.get_xlabel() == "Odds with 95% interval"
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["Intercept"]
