@@ -40,9 +40,9 @@ KINDS = {
     ),
     "sandwich": (
         "sandwich",
-        "Robust standard errors of a penalized estimate; they ignore its shrinkage bias.",
+        "Sampling variability of the penalized estimate if the model is right; it ignores shrinkage bias. Under "
+        "sampling weights it is robust: the model need not be right.",
     ),
-    "debiased": ("debiased", "A one-step correction of the penalized estimate takes out its shrinkage bias."),
     "none": ("no interval", "This estimate has no standard error that would mean what it says."),
 }
 

@@ -17,6 +17,7 @@ import problogit as plg
 from problogit.errors import ConvergenceWarning, InputError
 from problogit.output_files import write_whole
 from problogit.report import render
+from problogit.report.words import KINDS
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 LOADS = ("src", "srcset", "poster", "data", "action", "background")
@@ -322,3 +323,8 @@ def test_fits_of_different_rows_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="same rows"):
         plg.report(given, tmp_path / "r.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_kinds_of_interval_claim_no_more_than_they_hold() -> None:
+    assert "if the model is right; it ignores shrinkage bias" in KINDS["sandwich"][1]
+    assert "debiased" not in KINDS
