@@ -114,7 +114,7 @@ class Given(Estimator):
             coefficients=self.distribution,
             status=Status.CONVERGED,
             findings=(),
-            stats=FitStats.of(loglik, problem.null_loglik, float("nan"), problem.nobs),
+            stats=FitStats.of(loglik, float("nan"), problem),
             provenance=Provenance("given", None, 0.0, {}),
             details=Details(),
         )

@@ -51,7 +51,7 @@ def posterior(problem):
     fit = mle(problem)
     draws = fit.coefficients.draws(2000, np.random.default_rng(0)).reshape(4, 500, -1)
     return Estimate(
-        problem, plg.Bayes(), DrawnCoefficients(draws), Status.CONVERGED, (), FitStats.of(-1, -1, np.nan, problem.nobs),
+        problem, plg.Bayes(), DrawnCoefficients(draws), Status.CONVERGED, (), FitStats.of(-1, np.nan, problem),
         Provenance("drawn in a test", None, 0.0, {}), DrawnDetails(),
     )  # fmt: skip
 

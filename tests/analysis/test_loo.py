@@ -28,7 +28,7 @@ def posterior(problem, draws, n_chains=4):
         coefficients=DrawnCoefficients(chains),
         status=Status.CONVERGED,
         findings=(),
-        stats=FitStats.of(-1.0, -1.0, np.nan, problem.nobs),
+        stats=FitStats.of(-1.0, np.nan, problem),
         provenance=Provenance("drawn in a test", None, 0.0, {}),
         details=Details(),
     )
