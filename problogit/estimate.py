@@ -8,7 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from typing import Any, Protocol
 
@@ -124,6 +124,7 @@ class Provenance:
         return Provenance(engine, seed, time.perf_counter() - started, versions)
 
 
+@cache
 def _version(package: str) -> str:
     if package == "problogit":
         return __version__

@@ -12,6 +12,7 @@ from scipy.optimize import OptimizeResult
 
 from problogit.core.coefficients import PointCoefficients
 from problogit.core.priors.base import ResolvablePrior
+from problogit.core.priors.flat import Flat
 from problogit.core.priors.normal import Normal
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.scaling import Scaling
