@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from problogit.analysis.diagnostics import FEW_EVENTS, events_per_slope
 from problogit.estimate import Estimate
-from problogit.problem import Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FEW_EVENTS", "SHIFT", "WIDTH_RATIO", "disagreement_frame"]
+__all__ = ["SHIFT", "WIDTH_RATIO", "disagreement_frame"]
 
 SHIFT = 0.25  # of a standard error of the reference
 WIDTH_RATIO = 0.8
 _COLUMNS = (
     "term", "label", "reference", "estimate", "reference_estimate", "shift", "width_ratio", "signs", "flag",
 )  # fmt: skip
-FEW_EVENTS = 10  # of the rarer outcome per coefficient
 
 
 def disagreement_frame(estimates: Mapping[str, Estimate], coefficients: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +57,7 @@ def disagreement_frame(estimates: Mapping[str, Estimate], coefficients: pd.DataF
         if finding.code == "separation"
         for term in finding.terms
     }
-    rarity = _events_per_term(estimates[reference].problem)
+    rarity = events_per_slope(estimates[reference].problem)
     rows = []
     for label, own in by_label.items():
         if label == reference:
@@ -103,13 +102,6 @@ def _signs(here: float, there: float) -> str:
     if here == 0 or there == 0:
         return "zero"
     return "agree" if (here > 0) == (there > 0) else "differ"
-
-
-def _events_per_term(problem: Problem) -> float:
-    """Cases of the rarer outcome for each coefficient beside the intercept."""
-    slopes = problem.n_terms - (problem.intercept is not None)
-    rarer = min(problem.sample.n_events, problem.sample.n_trials - problem.sample.n_events)
-    return rarer / max(1, slopes)
 
 
 def _reason(separated: bool, rarity: float) -> str:

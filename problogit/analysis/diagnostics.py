@@ -15,11 +15,11 @@ from problogit.problem import Problem
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Diagnostics", "diagnostics", "separation_of"]
+__all__ = ["FEW_EVENTS", "Diagnostics", "diagnostics", "events_per_slope", "separation_of"]
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 _WORK = 2e10  # operations that may go into looking for separation under a method that does not need to know
-_EVENTS_PER_PARAMETER = 10
+FEW_EVENTS = 10  # of the rarer outcome per slope
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,9 @@ def separation_of(problem: Problem) -> Separation | None:
 
 def _about_status(estimate: Estimate) -> list[Finding]:
     if estimate.status is Status.NOT_CONVERGED:
+        # The code under which engines say it: where one has, with its own figures, this is not said again.
         remedy = "Rescale extreme columns, drop columns that nearly repeat others, or strengthen the prior."
-        return [Finding("not-converged", "error", estimate.status.value, remedy)]
+        return [Finding("convergence", "error", estimate.status.value, remedy)]
     return []
 
 
@@ -163,15 +164,29 @@ def _about_rows(problem: Problem) -> list[Finding]:
     return found
 
 
+def events_per_slope(problem: Problem) -> float:
+    """Outcomes of the rarer kind for each coefficient beside the intercept; infinite where there is none."""
+    slopes = _slopes(problem)
+    return _rarer(problem) / slopes if slopes else float("inf")
+
+
+def _rarer(problem: Problem) -> float:
+    return min(problem.sample.n_events, problem.sample.n_trials - problem.sample.n_events)
+
+
+def _slopes(problem: Problem) -> int:
+    return problem.n_terms - (problem.intercept is not None)
+
+
 def _about_size(problem: Problem) -> list[Finding]:
-    size = problem.sample
-    rarer = min(size.n_events, size.n_trials - size.n_events)
-    slopes = problem.n_terms - (problem.intercept is not None)
-    if slopes == 0 or rarer / slopes >= _EVENTS_PER_PARAMETER:
+    each = events_per_slope(problem)
+    if each >= FEW_EVENTS:
         return []
+    rarer, slopes = _rarer(problem), _slopes(problem)
     message = (
-        f"There are {np.format_float_positional(rarer, trim='-')} outcomes of the rarer kind for {slopes} slopes "
-        f"({rarer / slopes:.1f} each)."
+        f"There {'is' if rarer == 1 else 'are'} {np.format_float_positional(rarer, trim='-')} "
+        f"outcome{'' if rarer == 1 else 's'} of the rarer kind for {slopes} slope{'' if slopes == 1 else 's'}"
+        f"{'' if slopes == 1 else f' ({each:.1f} each)'}."
     )
     remedy = (
         "Coefficients of maximum likelihood are then biased away from zero: prefer a prior, or fewer terms."

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from analysis_cases import posterior, problem_of, rare_level, simulated
 
-from problogit.analysis.diagnostics import diagnostics
+from problogit.analysis.diagnostics import diagnostics, events_per_slope
 from problogit.errors import AliasingWarning, SeparationWarning
 from problogit.estimate import Finding, Status
 from problogit.estimators.mle import MLE
@@ -93,7 +93,7 @@ def test_the_gravest_finding_comes_first_and_takes_the_trust():
 def test_a_fit_that_stopped_early_is_an_error():
     estimate = replace(MLE().estimate(problem_of(*simulated())), status=Status.NOT_CONVERGED)
     found = diagnostics(estimate)
-    assert codes(found) == ["not-converged"]
+    assert codes(found) == ["convergence"]
     assert not found.trusted
 
 
@@ -124,3 +124,28 @@ def test_more_columns_than_rows_do_not_stop_the_diagnostics_of_a_prior():
     found = diagnostics(posterior(problem, np.zeros(13)))
     assert "separation" in codes(found)
     assert "aliased" in codes(found)
+
+
+def test_a_fit_that_stopped_early_is_said_once():
+    own = Finding("convergence", "error", "The optimiser stopped after 3 iterations.", "Rescale.")
+    estimate = MLE().estimate(problem_of(*simulated()))
+    found = diagnostics(replace(estimate, status=Status.NOT_CONVERGED, findings=(own,)))
+    assert found.findings == (own,)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [(["x"], "3 outcomes of the rarer kind for 1 slope."), (["x", "d"], "for 2 slopes (1.5 each).")],
+)
+def test_few_events_are_counted_in_the_singular_and_the_plural(columns, said):
+    frame, _ = simulated(40)
+    outcome = np.zeros(40)
+    outcome[[1, 12, 30]] = 1
+    found = diagnostics(posterior(problem_of(frame[columns], outcome), np.zeros(1 + len(columns))))
+    (finding,) = [finding for finding in found.findings if finding.code == "events-per-parameter"]
+    assert said in finding.message
+
+
+def test_an_intercept_alone_has_events_enough():
+    frame, outcome = simulated(40)
+    assert events_per_slope(problem_of(frame[[]], outcome)) == np.inf
