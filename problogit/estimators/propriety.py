@@ -79,8 +79,8 @@ def _check_heavy_tails(problem: Problem, prior: ResolvedPrior) -> None:
     if flat and heavy:
         raise EstimationError(
             f"The posterior does not exist: the data are separated and the prior of {_listed(flat)} is flat, which "
-            f"takes tails of a t with df > {k} for {_listed(heavy)} (a Cauchy has df = 1). Give {_listed(flat)} a proper "
-            "prior, e.g. Priors(Cauchy(2.5), intercept=Normal(5)), or the others one with lighter tails, e.g. "
+            f"takes tails of a t with df > {k} for {_listed(heavy)} (a Cauchy has df = 1). Give {_listed(flat)} a "
+            "proper prior, e.g. Priors(Cauchy(2.5), intercept=Normal(5)), or the others one with lighter tails, e.g. "
             "Normal(2.5)."
         )
 
