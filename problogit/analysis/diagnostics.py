@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from problogit.analysis.intervals import bounds
 from problogit.core.separation import Separation
 from problogit.errors import EstimationError
 from problogit.estimate import Estimate, Finding, Status
@@ -71,8 +72,8 @@ def diagnostics(estimate: Estimate) -> Diagnostics:
     known = {finding.code for finding in found}
     problem = estimate.problem
     found += [f for f in _about_status(estimate) if f.code not in known]
-    if problem.data is not None:
-        found += [f for f in _about_likelihood(estimate) if f.code not in known]
+    about = _about_likelihood if problem.data is not None else _about_missing_data
+    found += [f for f in about(estimate) if f.code not in known]
     found += [f for f in (*_about_rows(problem), *_about_size(problem)) if f.code not in known]
     ordered = sorted(found, key=lambda finding: _ORDER[finding.severity])
     return Diagnostics(tuple(ordered), estimate.status)
@@ -136,6 +137,26 @@ def _about_likelihood(estimate: Estimate) -> list[Finding]:
             Finding("aliased", "info", message, "Leave them out to make the coefficients readable.", terms)
         )
     return found
+
+
+def _about_missing_data(estimate: Estimate) -> list[Finding]:
+    """What the data would have answered, of a fit that was loaded without them."""
+    remedy = "To have it, save the fit together with its data: save(path, data=True)."
+    if estimate.method.refusal("wald", estimate.problem):
+        message = "Separation and aliased columns were not looked for: the fit was loaded without its data."
+        return [Finding("separation-unchecked", "info", message, remedy)]
+    if estimate.method.refusal("profile", estimate.problem):
+        return []
+    infinite = np.isinf(estimate.coefficients.location)
+    unbounded = infinite & (bounds(estimate, None, 0.95).kinds == "none")
+    if not unbounded.any():
+        return []
+    terms = tuple(np.array(estimate.terms, dtype=object)[unbounded])
+    message = (
+        f"The one-sided interval of {', '.join(terms)} needs the data, and the fit was loaded without them: no bound "
+        "is shown."
+    )
+    return [Finding("one-sided-unavailable", "warning", message, remedy, terms)]
 
 
 def _separation_finding(separation: Separation) -> Finding:

@@ -82,7 +82,7 @@ def bounds(
         ``estimate.coefficients.marginals(L)``, where the caller has it already.
     open_ends : bool
         Where the default is asked for, give combinations that are infinite their one-sided profile interval; it
-        costs a few constrained fits each.
+        costs a few constrained fits each and needs the data (``none`` for a fit that was loaded without them).
 
     Raises
     ------

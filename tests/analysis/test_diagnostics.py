@@ -149,3 +149,23 @@ def test_few_events_are_counted_in_the_singular_and_the_plural(columns, said):
 def test_an_intercept_alone_has_events_enough():
     frame, outcome = simulated(40)
     assert events_per_slope(problem_of(frame[[]], outcome)) == np.inf
+
+
+def test_without_data_it_says_that_separation_was_not_looked_for():
+    estimate = posterior(problem_of(*rare_level()), [0.0, 0.7, 3.0])
+    found = diagnostics(replace(estimate, problem=estimate.problem.without_data()))
+    (finding,) = [finding for finding in found.findings if finding.code == "separation-unchecked"]
+    assert finding.severity == "info"
+    assert "loaded without its data" in finding.message
+    assert "save(path, data=True)" in finding.remedy
+
+
+def test_without_data_it_says_that_the_one_sided_interval_is_lost():
+    with pytest.warns(SeparationWarning):
+        estimate = MLE().estimate(problem_of(*rare_level()))
+    assert "one-sided-unavailable" not in codes(diagnostics(estimate))
+    bare = replace(estimate, problem=estimate.problem.without_data())
+    (finding,) = [f for f in diagnostics(bare).findings if f.code == "one-sided-unavailable"]
+    assert finding.terms == ("rare",)
+    assert "save(path, data=True)" in finding.remedy
+    assert "separation-unchecked" not in codes(diagnostics(bare))
