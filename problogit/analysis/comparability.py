@@ -11,7 +11,7 @@ from problogit.errors import InputError
 from problogit.estimate import Estimate
 from problogit.problem import Problem
 
-__all__ = ["require_same_rows"]
+__all__ = ["offset_notes", "require_same_rows"]
 
 
 def require_same_rows(estimates: Mapping[str, Estimate]) -> None:
@@ -27,6 +27,30 @@ def require_same_rows(estimates: Mapping[str, Estimate]) -> None:
                 f"fits must be of the same rows, response and event to be compared; {first!r} and {label!r} differ in "
                 f"{difference}. Fit them to the same data, or compare them through predictions for new data."
             )
+
+
+def offset_notes(estimates: Mapping[str, Estimate]) -> tuple[str, ...]:
+    """A sentence for the labels whose offset is not that of the first; none where all have the same.
+
+    Of fits without their data only the columns' names are known.
+    """
+    (first, reference), *others = estimates.items()
+    unlike = [label for label, estimate in others if not _same_offset(reference.problem, estimate.problem)]
+    if not unlike:
+        return ()
+    listed = ", ".join(map(repr, unlike))
+    return (
+        f"The offset of {listed} is not that of {first!r}: their coefficients, the intercept above all, are relative "
+        "to different known log-odds, and do not mean the same.",
+    )
+
+
+def _same_offset(one: Problem, other: Problem) -> bool:
+    if one is other:
+        return True
+    if one.data is None or other.data is None:
+        return one.design.offset_column == other.design.offset_column
+    return np.array_equal(one.data.offset, other.data.offset)
 
 
 def _difference(one: Problem, other: Problem) -> str:

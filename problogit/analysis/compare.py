@@ -12,7 +12,7 @@ import numpy as np
 
 from problogit.analysis import coefficients as tables
 from problogit.analysis.agreement import disagreement_frame
-from problogit.analysis.comparability import require_same_rows
+from problogit.analysis.comparability import offset_notes, require_same_rows
 from problogit.analysis.fits import estimate_of
 from problogit.analysis.paired import score_frame
 from problogit.errors import InputError, explain
@@ -43,13 +43,17 @@ class ComparisonResult:
     coefficients : DataFrame
         Long and tidy, one row a label and term: ``label, method, term, estimate, std_error, lower, upper,
         odds_ratio, or_lower, or_upper, interval, level``.
+        ``attrs["notes"]`` holds `notes`.
     prob : float
         Level of the intervals.
+    notes : tuple of str
+        What to keep in mind: offsets that differ.
     """
 
     estimates: Mapping[str, Estimate]
     coefficients: pd.DataFrame
     prob: float
+    notes: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -169,7 +173,10 @@ def compare_frames(estimates: Mapping[str, Estimate], prob: float = 0.95) -> Com
         if not isinstance(label, str) or not label:
             raise InputError(explain("fits", "must have labels that are non-empty strings", label))
     require_same_rows(estimates)
-    return ComparisonResult(dict(estimates), estimates_frame(estimates, prob), prob)
+    notes = offset_notes(estimates)
+    coefficients = estimates_frame(estimates, prob)
+    coefficients.attrs["notes"] = notes
+    return ComparisonResult(dict(estimates), coefficients, prob, notes)
 
 
 def _long(label: str, estimate: Estimate, prob: float) -> pd.DataFrame:

@@ -47,7 +47,7 @@ def comparison_grid(
     Parameters
     ----------
     long : DataFrame
-        `Comparison.coefficients`.
+        `Comparison.coefficients`; the notes in its attrs end the caption.
     odds_ratios : bool
         Odds ratios instead of log-odds.
     without : collection of str
@@ -63,6 +63,7 @@ def comparison_grid(
     level = float(long["level"].iloc[0])
     what = "Odds ratios" if odds_ratios else "Log-odds"
     caption = f"{what} with {percent(level)} intervals; their kind stands under each label."
+    caption = " ".join([caption, *long.attrs.get("notes", ())])
     return Grid(("", *labels), rows, caption, subheader=("interval", *kinds))
 
 

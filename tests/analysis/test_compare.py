@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -349,3 +350,23 @@ def test_what_is_no_fit_is_named_and_a_fit_is_asked_for(call, tmp_path):
 def test_no_fit_at_all_cannot_be_drawn():
     with pytest.raises(InputError, match="at least one fit"):
         plg.plots.forest([])
+
+
+def test_different_offsets_are_noted_in_the_frame_and_in_every_table():
+    data = table().assign(base=0.5)
+    bare = plg.fit("y ~ x", data, plg.MLE())
+    other = plg.fit("y ~ x", data, plg.MLE(), offset="base")
+    found = plg.compare({"bare": bare, "shifted": other})
+    (note,) = found.result.notes
+    assert "The offset of 'shifted' is not that of 'bare'" in note
+    assert found.coefficients.attrs["notes"] == (note,)
+    for shown in (str(found), found.to_text(odds_ratios=True), found.to_markdown()):
+        assert "is not that of" in " ".join(shown.split())
+    assert plg.compare({"a": other, "b": other}).result.notes == ()
+    assert plg.compare({"a": other, "b": plg.fit("y ~ x", data, plg.MLE(), offset="base")}).result.notes == ()
+    unsaved = {"a": without(bare), "b": without(other)}
+    assert "'b' is not that of 'a'" in compare_frames(unsaved).notes[0]
+
+
+def without(fit):
+    return replace(fit.estimate, problem=fit.estimate.problem.without_data())
