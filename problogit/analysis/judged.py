@@ -76,11 +76,6 @@ class Judged:
         """Units of each entry: copies, or 1."""
         return self.weights if self.frequency else np.ones(self.weights.size)
 
-    @property
-    def out_of_sample(self) -> bool:
-        """False for apparent predictions only."""
-        return self.kind != "apparent"
-
     @cached_property
     def usable(self) -> Judged:
         """The entries that have a prediction."""
