@@ -16,7 +16,7 @@ from problogit.validation import check_integer, check_number, nearest, seed_sequ
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["coef", "cov", "draws", "exponential", "odds_ratios", "summary"]
+__all__ = ["coef", "cov", "draws", "exponential", "odds_ratios", "summary", "terms_without_moments"]
 
 
 def coef(estimate: Estimate) -> pd.Series[float]:
@@ -67,16 +67,22 @@ def summary(estimate: Estimate, prob: float = 0.95, interval: str | None = None)
     -------
     DataFrame
         Index `term`; columns ``estimate, std_error, lower, upper, interval``, then the method's own. Coefficients that
-        are infinite under separation have no standard error and a one-sided profile interval. The level is in
+        are infinite under separation have no standard error and a one-sided profile interval; those whose posterior
+        mean or sd need not exist (finding ``moments``) show their median and no standard error. The level is in
         ``attrs["prob"]``.
     """
     import pandas as pd
 
     found = bounds(estimate, None, prob, interval)
+    heavy = np.isin(estimate.terms, terms_without_moments(estimate))
+    location, std_error = estimate.coefficients.location, estimate.coefficients.std_error
+    if heavy.any():
+        median = estimate.coefficients.marginals().point(statistic="median")
+        location, std_error = np.where(heavy, median, location), np.where(heavy, np.nan, std_error)
     table = pd.DataFrame(
         {
-            "estimate": estimate.coefficients.location,
-            "std_error": estimate.coefficients.std_error,
+            "estimate": location,
+            "std_error": std_error,
             **_bound_columns(found),
             **estimate.method.summary_columns(estimate),
         },
@@ -84,6 +90,11 @@ def summary(estimate: Estimate, prob: float = 0.95, interval: str | None = None)
     )
     table.attrs.update(_attributes(estimate, prob))
     return table
+
+
+def terms_without_moments(estimate: Estimate) -> tuple[str, ...]:
+    """Terms whose posterior mean or standard deviation need not exist: draws have medians all the same."""
+    return tuple(term for finding in estimate.findings if finding.code == "moments" for term in finding.terms)
 
 
 def odds_ratios(

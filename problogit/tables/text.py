@@ -6,7 +6,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
-from problogit.analysis.coefficients import odds_ratios, summary
+from problogit.analysis.coefficients import odds_ratios, summary, terms_without_moments
 from problogit.analysis.diagnostics import diagnostics
 from problogit.tables.grid import Grid
 from problogit.tables.numbers import count, decimals_for, fixed, interval_text, p_value, percent, significant
@@ -64,7 +64,11 @@ def coefficient_grid(estimate: Estimate, prob: float = 0.95) -> Grid:
     mixed = len(kinds) > 1
     header = ("", "estimate", "std error", bounds, *[_heading(c) for c in own], "odds ratio", bounds)
     rows = tuple(_row(str(term), table.loc[term], ratios.loc[term], own, mixed) for term in table.index)
-    caption = "Estimates are log-odds. Intervals: " + ", ".join(kinds) + "."
+    medians = terms_without_moments(estimate)
+    aside = (
+        f" For {', '.join(medians)} they are posterior medians: mean or sd need not exist." if medians else ""
+    )
+    caption = f"Estimates are log-odds.{aside} Intervals: {', '.join(kinds)}."
     return Grid(header + (("interval kind",) if mixed else ()), rows, caption)
 
 

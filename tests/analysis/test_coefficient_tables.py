@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from scipy.stats import norm
 from problogit.analysis import coefficients
 from problogit.core.coefficients import highest_density
 from problogit.errors import InputError, NotAvailableError, SeparationWarning
+from problogit.estimate import Finding
 from problogit.estimators.mle import MLE
+from problogit.tables.text import coefficient_grid
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +201,14 @@ def test_a_coefficient_whose_sign_is_undetermined_has_no_interval():
 def test_units_that_are_no_mapping_are_refused(mle, units):
     with pytest.raises(InputError, match="units must be a mapping of term to number"):
         coefficients.odds_ratios(mle, units=units)
+
+
+def test_a_term_without_moments_shows_its_median_and_no_standard_error(bayes):
+    heavy = replace(bayes, findings=(Finding("moments", "warning", "Its tails are heavy.", "", ("d",)),))
+    table, plain = coefficients.summary(heavy), coefficients.summary(bayes)
+    assert table.loc["d", "estimate"] == np.median(bayes.coefficients.flat[:, 2])
+    assert np.isnan(table.loc["d", "std_error"])
+    assert table.loc["d", ["lower", "upper"]].tolist() == plain.loc["d", ["lower", "upper"]].tolist()
+    assert table.drop(index="d").equals(plain.drop(index="d"))
+    assert "For d they are posterior medians" in coefficient_grid(heavy).caption
+    assert "medians" not in coefficient_grid(bayes).caption
