@@ -79,7 +79,10 @@ def main() -> None:
         )
         plain_seconds = time.perf_counter() - began
 
-    print(f"PyMC {pm.__version__}, {options.chains} chains of {options.tune} + {options.draws}, 3000 x 11")
+    print(
+        f"PyMC {pm.__version__}, {options.chains} chains of {options.tune} + {options.draws}, "
+        f"{X.shape[0]} x {len(model.terms)}"
+    )
     print(
         f"{'':28s} {'min ESS':>9s} {'r-hat':>7s} {'steps/draw':>10s} {'gradients':>12s} {'with tuning':>12s} "
         f"{'ESS/gradient':>12s} {'seconds':>8s} {'ESS/s':>9s}"

@@ -1,7 +1,7 @@
 """problogit: one logistic regression, three ways to fit it, one way to read it.
 
 >>> import problogit as plg
->>> fit = plg.fit("passed ~ hours", data, "bayes")          # doctest: +SKIP
+>>> fit = plg.fit("passed ~ hours", data, "bayes")  # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -177,7 +177,9 @@ def test_a_changed_file_is_refused_with_the_reason(name, saved, tmp_path):
         assert text == "x"
         path = rewritten(
             saved,
-            edit_manifest(lambda m: m["estimate"]["design"]["factors"][0].update(text="__import__('os').getcwd()")),
+            edit_manifest(
+                lambda m: m["estimate"]["design"]["factors"][0].update(text="__import__('os').getcwd()")
+            ),
             tmp_path,
         )
     with pytest.raises(SavedFitError, match=words):
@@ -226,7 +228,9 @@ def test_an_unwritable_path_leaves_nothing_behind(data, tmp_path):
 
 
 def test_labels_that_are_no_plain_values_are_refused(tmp_path):
-    frame = pd.DataFrame({"x": np.arange(6.0), "y": [0, 1, 0, 1, 1, 0]}, index=pd.period_range("2020", periods=6))
+    frame = pd.DataFrame(
+        {"x": np.arange(6.0), "y": [0, 1, 0, 1, 1, 0]}, index=pd.period_range("2020", periods=6)
+    )
     fit = plg.fit("y ~ x", frame)
     with pytest.raises(InputError, match="Period"):
         fit.save(tmp_path / "a.fit", data=True)

@@ -71,7 +71,8 @@ class WhitenedPosterior:
 
     def evaluate(self, z: Array) -> tuple[float, Array]:
         """Log density (the kernel of the likelihood plus the log prior) and its gradient at z."""
-        with np.errstate(over="ignore", invalid="ignore"):  # far out on a divergent path; the sampler rejects it
+        # Far out on a divergent path numbers overflow; the sampler rejects the point.
+        with np.errstate(over="ignore", invalid="ignore"):
             gamma = self.center + (self.root @ z if self.root.ndim == 2 else self.root * z)
             prior_value, slope = self._log_prior(gamma)
             if self.direct:

@@ -110,7 +110,8 @@ def test_cauchy_tails_with_a_flat_intercept_are_refused_under_complete_separatio
     x = np.linspace(-1, 1, 20)
     apart = plg.LogitModel.from_arrays(x[:, None], (x > 0).astype(int), names=["x"])
     with pytest.raises(
-        EstimationError, match=r"separated and the prior of Intercept is flat.*for x .*Give Intercept a proper prior"
+        EstimationError,
+        match=r"separated and the prior of Intercept is flat.*for x .*Give Intercept a proper prior",
     ):
         apart.fit(plg.Bayes(plg.Cauchy(2.5)))
 

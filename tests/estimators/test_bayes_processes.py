@@ -37,7 +37,7 @@ print(details.processes, repr(fit.coef["x"]), file=sys.stderr)
 
 
 def script(
-    tmp_path: Path, *parts: str, draws: int = 300, tune: int = 150, cores: int | None = 2
+    tmp_path: Path, *parts: str, draws: int = 150, tune: int = 100, cores: int | None = 2
 ) -> list[str]:
     """A file without `if __name__ == "__main__"`, and the command that runs it."""
     path = tmp_path / "plain_script.py"
@@ -62,26 +62,33 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_a_plain_script_without_main_guard_finishes(tmp_path, method):
-    if method not in multiprocessing.get_all_start_methods():
-        pytest.skip(f"this platform has no {method}")
-    start = f'import multiprocessing\nmultiprocessing.set_start_method("{method}")\nimport warnings\n'
-    strict = 'warnings.simplefilter("error", DeprecationWarning)\n'
-    done = run(script(tmp_path, start, FIT, strict, REPORT))
+METHODS = [
+    name for name in ("fork", "spawn", "forkserver") if name in multiprocessing.get_all_start_methods()
+]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> dict[str, subprocess.CompletedProcess[str]]:
+    """The same script under every start method that the platform has."""
+    strict = 'import warnings\nwarnings.simplefilter("error", DeprecationWarning)\n'
+    done = {}
+    for method in METHODS:
+        start = f'import multiprocessing\nmultiprocessing.set_start_method("{method}")\n'
+        done[method] = run(script(tmp_path_factory.mktemp(method), start, strict, FIT, REPORT))
+    return done
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_plain_script_without_main_guard_finishes(finished, method):
+    done = finished[method]
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     processes, _ = done.stderr.split()[-2:]
     assert int(processes) == (2 if method == "fork" and sys.platform == "linux" else 1)
 
 
-def test_draws_are_the_same_with_and_without_child_processes(tmp_path):
-    results = set()
-    for start in ("fork", "spawn"):
-        line = f'import multiprocessing\nmultiprocessing.set_start_method("{start}")\n'
-        if start in multiprocessing.get_all_start_methods():
-            results.add(run(script(tmp_path, line, FIT, REPORT)).stderr.split()[-1])
-    assert len(results) == 1
+def test_draws_are_the_same_with_and_without_child_processes(finished):
+    assert len({done.stderr.split()[-1] for done in finished.values()}) == 1
 
 
 def test_the_start_method_stays_free_to_choose(tmp_path):
