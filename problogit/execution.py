@@ -10,13 +10,14 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise, repeat
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Executor", "Serial", "Sums", "Threads", "blocks_of", "default_executor"]
+__all__ = ["Executor", "Serial", "Sums", "Threads", "blocks_of", "default_executor", "one_blas_thread"]
 
 Sums = tuple[NDArray[np.float64], ...]
 Kernel = Callable[[slice], Sums]
@@ -60,6 +61,8 @@ class Serial:
 class Threads:
     """Contiguous runs of blocks on threads; NumPy and BLAS release the interpreter's lock.
 
+    While they run, BLAS is held to one thread: its own threads and these would wait for one another, for seconds.
+
     Parameters
     ----------
     workers : int
@@ -76,7 +79,7 @@ class Threads:
         """Elementwise sums of ``kernel(block)`` over `blocks`, each thread's part added in order."""
         if self.workers < 2 or len(blocks) < 2 * self.workers:
             return _add_up(kernel, blocks)
-        with ThreadPoolExecutor(self.workers) as pool:
+        with one_blas_thread(), ThreadPoolExecutor(self.workers) as pool:
             parts = list(pool.map(lambda run: _add_up(kernel, run), self._runs(blocks)))
         sums = parts[0]
         for part in parts[1:]:
@@ -90,8 +93,21 @@ class Threads:
             for block in blocks:
                 task(block)
             return
-        with ThreadPoolExecutor(self.workers) as pool:
+        with one_blas_thread(), ThreadPoolExecutor(self.workers) as pool:
             list(pool.map(Serial().each, repeat(task), self._runs(blocks)))
+
+
+@cache
+def _blas() -> Any:
+    """A switch for the BLAS that NumPy has loaded; finding it takes longer than a sum over a small design."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> Any:
+    """A context in which BLAS uses one thread: over few columns its threads cost more than they do."""
+    return _blas().limit(limits=1, user_api="blas")
 
 
 def default_executor() -> Executor:

@@ -20,7 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln
 
-from problogit.core.blocks import Array, Matrix, RowBlocks, quadratic_rows, row_blocks, weighted_gram
+from problogit.core.blocks import (
+    Array,
+    ColumnChange,
+    Matrix,
+    RowBlocks,
+    column_change,
+    quadratic_rows,
+    row_blocks,
+    weighted_gram,
+)
 from problogit.execution import Executor, Serial, Sums, blocks_of
 
 __all__ = ["BinomialLikelihood", "kernel", "log_binomial_constant"]
@@ -34,6 +43,17 @@ def kernel(eta: Array, successes: Array, trials: Array) -> Array:
     return np.asarray(
         successes * np.minimum(eta, 0.0) - (trials - successes) * np.maximum(eta, 0.0) - trials * tail
     )
+
+
+def _parts(eta: Array, events: Array, trials: Array) -> tuple[Array, Array, Array]:
+    """Sum of the kernels (one element), p and p (1 - p), from one exponential; no overflow at any eta."""
+    tail = np.exp(-np.abs(eta))
+    near = 1.0 / (1.0 + tail)
+    far = tail * near
+    value = events * np.minimum(eta, 0.0)
+    value -= (trials - events) * np.maximum(eta, 0.0)
+    value -= trials * np.log1p(tail)
+    return np.atleast_1d(value.sum()), np.where(eta >= 0, near, far), near * far
 
 
 def log_binomial_constant(successes: Array, trials: Array) -> Array:
@@ -83,6 +103,10 @@ class BinomialLikelihood:
         return row_blocks(self.X, self.center, self.scale)
 
     @cached_property
+    def _change(self) -> ColumnChange:
+        return column_change(self.X, self.center, self.scale)
+
+    @cached_property
     def _events(self) -> Array:
         return self.weights * self.successes
 
@@ -130,18 +154,22 @@ class BinomialLikelihood:
     def eta(self, beta: Array) -> Array:
         """Log-odds of every row, shape (n_rows,)."""
         out = np.empty(self.n_rows)
+        columns = self._change.columns
+        b, constant = self._change.coefficients(beta)
 
         def task(block: slice) -> None:
-            out[block] = self.local(block) @ beta + self.offset[block]
+            out[block] = columns.local(block) @ b + (self.offset[block] + constant)
 
         self.executor.each(task, self.blocks())
         return out
 
     def value(self, beta: Array) -> float:
         """Weighted sum of the kernels."""
+        columns = self._change.columns
+        b, constant = self._change.coefficients(beta)
 
         def block_sum(block: slice) -> Sums:
-            eta = self.local(block) @ beta + self.offset[block]
+            eta = columns.local(block) @ b + (self.offset[block] + constant)
             return (np.atleast_1d(kernel(eta, self._events[block], self._total[block]).sum()),)
 
         (total,) = self.executor.total(block_sum, self.blocks())
@@ -149,38 +177,36 @@ class BinomialLikelihood:
 
     def gradient(self, beta: Array) -> tuple[float, Array]:
         """Value and gradient X'(w (s - m p))."""
+        columns = self._change.columns
+        b, constant = self._change.coefficients(beta)
 
         def block_sum(block: slice) -> Sums:
-            Z = self.local(block)
-            eta = Z @ beta + self.offset[block]
-            events, total = self._events[block], self._total[block]
-            residual = events - total * expit(eta)
-            return np.atleast_1d(kernel(eta, events, total).sum()), np.asarray(Z.T @ residual)
+            rows = columns.local(block)
+            eta = rows @ b + (self.offset[block] + constant)
+            value, p, _ = _parts(eta, self._events[block], self._total[block])
+            residual = self._events[block] - self._total[block] * p
+            return value, np.asarray(rows.T @ residual), np.atleast_1d(residual.sum())
 
-        value, gradient = self.executor.total(block_sum, self.blocks())
-        return float(value[0]), gradient
+        value, moments, total = self.executor.total(block_sum, self.blocks())
+        return float(value[0]), self._change.product(moments, total)
 
     def information(self, beta: Array) -> tuple[float, Array, Array]:
         """Value, gradient and X'WX with W = w m p (1 - p): minus the Hessian, observed and expected alike."""
-        fresh = (
-            self.center is not None or self.scale is not None
-        )  # a block is then a copy, free to be written to
+        columns = self._change.columns
+        b, constant = self._change.coefficients(beta)
 
         def block_sum(block: slice) -> Sums:
-            Z = self.local(block)
-            eta = Z @ beta + self.offset[block]
-            events, total = self._events[block], self._total[block]
-            small = np.exp(-np.abs(eta))
-            near = 1.0 / (1.0 + small)
-            p = np.where(eta >= 0, near, small * near)
-            value = events * np.minimum(eta, 0.0) - (total - events) * np.maximum(eta, 0.0)
-            value -= total * np.log1p(small)
-            gradient = np.asarray(Z.T @ (events - total * p))
-            gram = weighted_gram(Z, np.sqrt(total * small) * near, overwrite=fresh)
-            return np.atleast_1d(value.sum()), gradient, gram
+            rows = columns.local(block)
+            eta = rows @ b + (self.offset[block] + constant)
+            value, p, variance = _parts(eta, self._events[block], self._total[block])
+            residual = self._events[block] - self._total[block] * p
+            working = self._total[block] * variance
+            both = np.stack((residual, working), axis=1)
+            return value, np.asarray(rows.T @ both), both.sum(axis=0), weighted_gram(rows, working)
 
-        value, gradient, information = self.executor.total(block_sum, self.blocks())
-        return float(value[0]), gradient, information
+        value, moments, totals, gram = self.executor.total(block_sum, self.blocks())
+        gradient = self._change.product(moments[:, 0], totals[0])
+        return float(value[0]), gradient, self._change.gram(gram, moments[:, 1], totals[1])
 
     def information_vector(self, beta: Array) -> Callable[[Array], Array]:
         """The map v -> X'WX v, with W computed once; no p x p array is made."""

@@ -22,11 +22,13 @@ from problogit.core.null import null_intercept
 from problogit.core.rank import Aliases, find_aliases
 from problogit.core.scaling import ColumnStats, Scaling
 from problogit.core.separation import Separation, certificate, find_separation
+from problogit.execution import one_blas_thread
 
 __all__ = ["Maximum", "find_maximum", "inverse_information", "starting_point"]
 
 _SAMPLE_ABOVE = 50_000
 _SAMPLE_SHARE = 16
+_MANY_COLUMNS = 200  # above, products of single blocks are large enough for the threads of BLAS
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +117,15 @@ def find_maximum(
     terms : sequence of str
         Names of the columns.
     """
+    if likelihood.n_terms > _MANY_COLUMNS:
+        return _find_maximum(likelihood, stats, intercept, terms)
+    with one_blas_thread():
+        return _find_maximum(likelihood, stats, intercept, terms)
+
+
+def _find_maximum(
+    likelihood: BinomialLikelihood, stats: ColumnStats, intercept: int | None, terms: Sequence[str]
+) -> Maximum:
     dense = isinstance(likelihood.X, np.ndarray)
     scaling = stats.scaling(intercept, centre=dense)
     aliases = find_aliases(likelihood.in_coordinates(scaling.center, scaling.scale), scaling)

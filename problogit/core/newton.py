@@ -19,6 +19,8 @@ from problogit.core.blocks import Array
 __all__ = ["NewtonResult", "Objective", "maximise", "newton_step"]
 
 _HALVINGS = 40
+_CLOSE = 1e-6
+_LAST_STEP = 1e-9  # in all columns together, on the scaled problem: rows within one sd move by no more in log-odds
 
 
 class Objective(Protocol):
@@ -111,6 +113,13 @@ def maximise(
     for iteration in range(max_iterations + 1):
         step, decrement = newton_step(information, gradient)
         if decrement <= tolerance:
+            converged = True
+            break
+        if decrement <= _CLOSE and float(np.abs(step).sum()) <= _LAST_STEP:
+            # Quadratic convergence: the error after this step is below decrement^2, and the information, which changes
+            # as the log-odds do, is that of the optimum to 9 digits. Saves a pass over the rows.
+            x, value = x + step, value + 0.5 * decrement**2
+            gradient, decrement = gradient - information @ step, decrement**2
             converged = True
             break
         if iteration == max_iterations or not math.isfinite(decrement):

@@ -50,4 +50,7 @@ def null_value(events: Array, trials: Array, offset: Array, has_intercept: bool)
     intercept = null_intercept(events, trials, offset) if has_intercept else 0.0
     if not np.isfinite(intercept):
         return 0.0
+    if offset.size and np.ptp(offset) == 0:  # one probability for all rows: one term instead of n
+        level = np.atleast_1d(intercept + offset[0])
+        return float(kernel(level, events.sum(), trials.sum())[0])
     return float(kernel(intercept + offset, events, trials).sum())

@@ -46,7 +46,7 @@ def sandwich(
         root_meat = root_meat / (np.sqrt(remaining) if kind == "HC2" else remaining)
 
     def meat_sum(block: slice) -> Sums:
-        return (weighted_gram(likelihood.local(block), root_meat[block]),)
+        return (weighted_gram(likelihood.local(block), root_meat[block] ** 2),)
 
     (meat,) = likelihood.executor.total(meat_sum, likelihood.blocks())
     covariance = inverse @ meat @ inverse
