@@ -29,7 +29,7 @@ from problogit.core.scaling import Scaling
 from problogit.core.separation import find_separation
 from problogit.errors import EstimationError
 
-__all__ = ["ProfileBounds", "profile_bounds", "profile_end"]
+__all__ = ["Crossing", "ProfileBounds", "Restricted", "crossing", "profile_bounds", "profile_end"]
 
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
@@ -155,7 +155,7 @@ def profile_end(
         return float(c @ end)
     along = _solver(at_x[2])(c)
     start = x + side * math.sqrt(2 * drop / (c @ along)) * along
-    return _crossing(objective, start, c, top, drop, -side)
+    return crossing(lambda point: _restricted(objective, point, c), start, c, top, drop, -side).t
 
 
 def _venzon_moolgavkar(
@@ -206,7 +206,7 @@ def _solver(information: Array) -> Callable[[Array], Array]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Restricted:
+class Restricted:
     """The maximum on c'x = t: the point, f_c(t), its slope in t, and how the point moves with t."""
 
     x: Array
@@ -215,7 +215,7 @@ class _Restricted:
     path: Array
 
 
-def _restricted(objective: Objective, x: Array, c: Array) -> _Restricted:
+def _restricted(objective: Objective, x: Array, c: Array) -> Restricted:
     """Maximise without leaving the plane through x on which c'x is constant."""
     value, gradient, information = objective.information(x)
     for _ in range(200):
@@ -243,11 +243,23 @@ def _restricted(objective: Objective, x: Array, c: Array) -> _Restricted:
         raise EstimationError(
             f"A restricted fit of a profile did not converge: it may still gain {gain:.2g} in log-likelihood."
         )
-    return _Restricted(x, value, slope, path)
+    return Restricted(x, value, slope, path)
 
 
-def _crossing(objective: Objective, x: Array, c: Array, top: float, drop: float, rises: float) -> float:
+@dataclass(frozen=True, eq=False)
+class Crossing:
+    """Where a profile crosses a level: the t, and the best point near it."""
+
+    t: float
+    x: Array
+
+
+def crossing(
+    restricted: Callable[[Array], Restricted], x: Array, c: Array, top: float, drop: float, rises: float
+) -> Crossing:
     """The t at which f_c(t) = top - drop, on the side where f_c rises with rises * t.
+
+    `restricted` maximises without leaving the plane through its argument on which c'x is constant.
 
     Newton on log((top - f_c) / drop), which is close to linear both where f_c is quadratic and where it nears its
     supremum exponentially; kept inside a bracket.
@@ -255,7 +267,7 @@ def _crossing(objective: Objective, x: Array, c: Array, top: float, drop: float,
     low, high, width = -math.inf, math.inf, math.nan
     t = float(c @ x)
     for _ in range(200):
-        found = _restricted(objective, x, c)
+        found = restricted(x)
         if math.isnan(width):  # a first step moves the point by about one in columns of unit size
             width = 1 / float(np.linalg.norm(found.path))
         short = top - found.value
@@ -268,7 +280,7 @@ def _crossing(objective: Objective, x: Array, c: Array, top: float, drop: float,
         climb = rises * found.slope
         move = excess * short / climb if short > 0 and climb > 0 else math.nan
         if abs(excess) <= _CLOSE and math.isfinite(move):
-            return t + rises * move
+            return Crossing(t + rises * move, found.x)
         target = s + move
         bracketed = math.isfinite(low) and math.isfinite(high)
         if bracketed and not low < target < high:
@@ -277,7 +289,7 @@ def _crossing(objective: Objective, x: Array, c: Array, top: float, drop: float,
             width *= 2
             target = s + math.copysign(width, excess)
         if bracketed and high - low <= 1e-13 * max(1.0, abs(s)):
-            return rises * (low + high) / 2
+            return Crossing(rises * (low + high) / 2, found.x)
         x = found.x + (rises * target - t) * found.path
         t = rises * target
     raise EstimationError(
@@ -309,7 +321,8 @@ def _open_end(
     objective, back, x = _orthonormal(reduced, v)
     along = np.zeros(v.size)
     along[0] = 1.0
-    return _crossing(objective, x, back.T @ along, supremum, drop, 1.0)
+    c = back.T @ along
+    return crossing(lambda point: _restricted(objective, point, c), x, c, supremum, drop, 1.0).t
 
 
 def _split(row: Array, scale: Array) -> tuple[Array, Array]:
