@@ -92,6 +92,11 @@ class ElasticNet(Prior):
         return self.l1
 
     @property
+    def quadratic(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def location(self) -> Real:
         """The location."""
         return self.loc
@@ -131,6 +136,10 @@ class ElasticNet(Prior):
         """ElasticNet(l1/|c|, l2/c^2, c loc)."""
         size = np.abs(c)
         return replace(self, l1=self.l1 / size, l2=self.l2 / size / size, loc=self.loc * c)
+
+    def strengthened(self, factor: float) -> ElasticNet:
+        """ElasticNet(factor l1, factor l2, loc)."""
+        return replace(self, l1=self.l1 * factor, l2=self.l2 * factor)
 
     def on_columns(self, unit: Array) -> ElasticNet:
         """Arrays for parameters, autoscaling done."""

@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from problogit.core.priors.columns import Array, Real
+from problogit.errors import InputError
 
 __all__ = ["Elementwise"]
 
@@ -38,6 +39,11 @@ class Elementwise(ABC):
     def log_concave(self) -> bool:
         """Whether the log density is concave."""
         return True
+
+    @property
+    def quadratic(self) -> bool:
+        """Whether the smooth part of the log density is a parabola (or nothing)."""
+        return False
 
     @property
     def proper(self) -> bool:
@@ -94,6 +100,14 @@ class Elementwise(ABC):
     @abstractmethod
     def rescale(self, c: Real) -> Self:
         """The prior of c * beta when beta has this one; `c` is not zero."""
+
+    def strengthened(self, factor: float) -> Self:
+        """The prior whose penalty, -log density, is `factor` times this one's up to a constant.
+
+        L1 and L2 strengths are multiplied by `factor`. A family with heavy tails has none: there the scale is divided
+        by sqrt(factor), which multiplies the curvature of the penalty at its centre.
+        """
+        raise InputError(f"{self.family} has no strength that could be scaled.")
 
     @abstractmethod
     def on_columns(self, unit: Array) -> Self:

@@ -31,6 +31,11 @@ class Flat(Prior):
         return False
 
     @property
+    def quadratic(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def location(self) -> Real:
         """0, by convention."""
         return 0.0
@@ -57,6 +62,10 @@ class Flat(Prior):
         return np.array(v, dtype=np.float64)
 
     def rescale(self, c: Real) -> Flat:
+        """Flat stays flat."""
+        return self
+
+    def strengthened(self, factor: float) -> Flat:
         """Flat stays flat."""
         return self
 

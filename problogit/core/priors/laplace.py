@@ -67,6 +67,11 @@ class Laplace(Prior):
         return 1.0 / self.scale
 
     @property
+    def quadratic(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def location(self) -> Real:
         """The location."""
         return self.loc
@@ -95,6 +100,10 @@ class Laplace(Prior):
     def rescale(self, c: Real) -> Laplace:
         """Laplace(|c| scale, c loc)."""
         return replace(self, scale=self.scale * np.abs(c), loc=self.loc * c)
+
+    def strengthened(self, factor: float) -> Laplace:
+        """Laplace(scale / factor, loc)."""
+        return replace(self, scale=self.scale / factor)
 
     def on_columns(self, unit: Array) -> Laplace:
         """Arrays for parameters, autoscaling done."""

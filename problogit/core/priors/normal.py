@@ -59,6 +59,11 @@ class Normal(Prior):
         return True
 
     @property
+    def quadratic(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def location(self) -> Real:
         """The mean."""
         return self.loc
@@ -89,6 +94,10 @@ class Normal(Prior):
     def rescale(self, c: Real) -> Normal:
         """Normal(|c| scale, c loc)."""
         return replace(self, scale=self.scale * np.abs(c), loc=self.loc * c)
+
+    def strengthened(self, factor: float) -> Normal:
+        """Normal(scale / sqrt(factor), loc)."""
+        return replace(self, scale=self.scale / math.sqrt(factor))
 
     def on_columns(self, unit: Array) -> Normal:
         """Arrays for parameters, autoscaling done."""

@@ -63,6 +63,11 @@ class ResolvedPrior:
         return all(prior.log_concave for _, prior in self.blocks)
 
     @property
+    def quadratic(self) -> bool:
+        """Whether the penalty is an elastic net, column by column: an L1 part and a parabola."""
+        return all(prior.quadratic for _, prior in self.blocks)
+
+    @property
     def separable(self) -> bool:
         """Whether the log prior is a sum of functions of single coefficients in these coordinates."""
         return self.anchor is None
@@ -209,6 +214,11 @@ class ResolvedPrior:
         """
         blocks = tuple((index, prior.rescale(scaling.scale[index])) for index, prior in self.blocks)
         return self._with(blocks, self._moved_anchor(scaling))
+
+    def strengthened(self, factor: float) -> ResolvedPrior:
+        """The penalty of every column times `factor`; see `Elementwise.strengthened`."""
+        blocks = tuple((index, prior.strengthened(factor)) for index, prior in self.blocks)
+        return self._with(blocks, self.anchor)
 
     def anchored_at(self, point: Array) -> ResolvedPrior:
         """The same priors, with that of the intercept on the log-odds at predictors = `point` (n_terms,)."""

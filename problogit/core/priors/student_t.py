@@ -133,6 +133,10 @@ class StudentT(Prior):
         """StudentT(df, |c| scale, c loc)."""
         return replace(self, scale=self.scale * np.abs(c), loc=self.loc * c)
 
+    def strengthened(self, factor: float) -> StudentT:
+        """StudentT(df, scale / sqrt(factor), loc)."""
+        return replace(self, scale=self.scale / math.sqrt(factor))
+
     def on_columns(self, unit: Array) -> StudentT:
         """Arrays for parameters, autoscaling done."""
         ones = np.ones_like(unit)
@@ -219,6 +223,10 @@ class Cauchy(Prior):
     def rescale(self, c: Real) -> Cauchy:
         """Cauchy(|c| scale, c loc)."""
         return replace(self, scale=self.scale * np.abs(c), loc=self.loc * c)
+
+    def strengthened(self, factor: float) -> Cauchy:
+        """Cauchy(scale / sqrt(factor), loc)."""
+        return replace(self, scale=self.scale / math.sqrt(factor))
 
     def on_columns(self, unit: Array) -> Cauchy:
         """Arrays for parameters, autoscaling done."""
