@@ -15,6 +15,7 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from problogit.core.blocks import Array
 from problogit.core.coefficients import as_dense
+from problogit.core.density import DenseDensity
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.scaling import Scaling
@@ -40,7 +41,7 @@ class WhitenedPosterior:
 
     Attributes
     ----------
-    likelihood : BinomialLikelihood
+    likelihood : BinomialLikelihood or DenseDensity
         As a function of z where `direct`, else of gamma.
     prior : ResolvedPrior
         In gamma.
@@ -56,7 +57,7 @@ class WhitenedPosterior:
         True where `center` is the posterior mode, False where it is that of the Gaussian stand-in.
     """
 
-    likelihood: BinomialLikelihood
+    likelihood: BinomialLikelihood | DenseDensity
     prior: ResolvedPrior
     scaling: Scaling
     center: Array
@@ -126,10 +127,14 @@ def whiten(problem: Problem, prior: ResolvedPrior) -> WhitenedPosterior:
     scaled, gamma, root, exact = _gaussian_shape(problem, prior)
     likelihood = scaled.objective.likelihood
     direct = isinstance(likelihood.X, np.ndarray) and likelihood.X.size <= _WHITENED_VALUES
-    if direct:
-        likelihood = _multiplied(likelihood, gamma, root)
     return WhitenedPosterior(
-        likelihood, prior.scaled(scaled.scaling), scaled.scaling, gamma, root, direct, exact
+        DenseDensity.of(_multiplied(likelihood, gamma, root)) if direct else likelihood,
+        prior.scaled(scaled.scaling),
+        scaled.scaling,
+        gamma,
+        root,
+        direct,
+        exact,
     )
 
 
