@@ -80,6 +80,20 @@ def newton_step(information: Array, gradient: Array) -> tuple[Array, float]:
     return step / root, math.sqrt(max(float(target @ step), 0.0))
 
 
+def _search(
+    objective: Objective, x: Array, step: Array, target: float
+) -> tuple[tuple[float, Array, Array], float, int]:
+    """Halve the step until the objective reaches `target`: what is there, the fraction taken, the evaluations."""
+    trial = objective.information(x + step)
+    evaluations, length = 1, 1.0
+    while not trial[0] >= target and length > 2.0**-_HALVINGS:
+        length /= 2
+        if objective.value(x + length * step) >= target:
+            trial = objective.information(x + length * step)
+        evaluations += 1
+    return trial, length, evaluations
+
+
 def maximise(
     objective: Objective,
     start: Array,
@@ -129,14 +143,8 @@ def maximise(
             step = step * (largest_step / size)
         # Rounding in a sum of n terms hides gains below this; there the full step is taken on trust.
         noise = 64 * np.finfo(float).eps * max(1.0, abs(value))
-        trial = objective.information(x + step)
-        evaluations += 1
-        length = 1.0
-        while not trial[0] >= value - noise and length > 2.0**-_HALVINGS:
-            length /= 2
-            if objective.value(x + length * step) >= value - noise:
-                trial = objective.information(x + length * step)
-            evaluations += 1
+        trial, length, tried = _search(objective, x, step, value - noise)
+        evaluations += tried
         if not trial[0] >= value - noise:
             break
         if decrement < 1e-6 and float(np.max(np.abs(length * step))) < 1e-15 * max(
