@@ -99,9 +99,14 @@ class SparseBlocks:
 
     def local(self, block: slice) -> Matrix:
         """The block's rows."""
-        if block.start == 0 and block.stop >= self.X.shape[0]:
-            return self.X
-        return self.X[block]
+        X = self.X
+        if block.start == 0 and block.stop >= X.shape[0]:
+            return X
+        ends = X.indptr[block.start : block.stop + 1]
+        part = slice(ends[0], ends[-1])  # a view: slicing the matrix would copy its entries at every pass
+        return sp.csr_array(
+            (X.data[part], X.indices[part], ends - ends[0]), shape=(ends.size - 1, X.shape[1])
+        )
 
 
 def row_blocks(X: Matrix, center: Array | None, scale: Array | None) -> RowBlocks:

@@ -214,13 +214,18 @@ class BinomialLikelihood:
         p = expit(eta)
         working = self._total * p * expit(-eta)
 
-        def product(vector: Array) -> Array:
-            def block_sum(block: slice) -> Sums:
-                Z = self.local(block)
-                return (np.asarray(Z.T @ (working[block] * (Z @ vector))),)
+        columns, change = self._change.columns, self._change
 
-            (total,) = self.executor.total(block_sum, self.blocks())
-            return total
+        def product(vector: Array) -> Array:
+            b, constant = change.coefficients(vector)
+
+            def block_sum(block: slice) -> Sums:
+                rows = columns.local(block)
+                pulled = working[block] * (rows @ b + constant)
+                return np.asarray(rows.T @ pulled), np.atleast_1d(pulled.sum())
+
+            moments, total = self.executor.total(block_sum, self.blocks())
+            return change.product(moments, total)
 
         return product
 

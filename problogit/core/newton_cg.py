@@ -15,7 +15,7 @@ import numpy as np
 
 from problogit.core.blocks import Array
 
-__all__ = ["ConjugateResult", "ProductObjective", "maximise_by_products"]
+__all__ = ["ConjugateResult", "ProductObjective", "conjugate_gradients", "maximise_by_products"]
 
 _HALVINGS = 40
 _NEAR = 1e-6  # standard errors
@@ -113,14 +113,14 @@ def _newton_step(
     """Solve H step = g, the more accurately the nearer the optimum is; by the majorant where H is indefinite."""
     accuracy = min(0.1, max(decrement, 1e-6)) if math.isfinite(decrement) else 0.1
     diagonal = objective.diagonal(x)
-    step, used, definite = _conjugate_gradients(objective.product(x), gradient, diagonal, accuracy)
+    step, used, definite = conjugate_gradients(objective.product(x), gradient, diagonal, accuracy)
     if definite:
         return step, used
-    step, more, _ = _conjugate_gradients(objective.product(x, majorant=True), gradient, diagonal, accuracy)
+    step, more, _ = conjugate_gradients(objective.product(x, majorant=True), gradient, diagonal, accuracy)
     return step, used + more
 
 
-def _conjugate_gradients(
+def conjugate_gradients(
     product: Callable[[Array], Array], target: Array, diagonal: Array, accuracy: float
 ) -> tuple[Array, int, bool]:
     """Solve H x = target by conjugate gradients preconditioned with `diagonal`; False where H is not definite."""

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
-from problogit.core.blocks import Array
+from problogit.core.blocks import Array, column_change
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.execution import Sums
 
@@ -23,8 +23,6 @@ __all__ = ["Block", "ScaledColumns", "WorkingColumns", "cross_products", "weight
 
 Block = Array | sp.csc_array
 Positions = NDArray[np.intp]
-
-_FAR = 1e4  # means of a column, in its standard deviations, beyond which centring afterwards costs digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +64,13 @@ class ScaledColumns:
         like = self.likelihood
         if not isinstance(like.X, np.ndarray):
             return np.asarray(self._by_column.T @ values)
-        X, exact = like.X, bool(np.any(np.abs(self.center) > _FAR * self.scale))
+        change = column_change(like.X, like.center, like.scale)
 
         def block_sum(block: slice) -> Sums:
-            rows = like.local(block) if exact else X[block]
-            return (np.asarray(rows.T @ values[block]),)
+            return (np.asarray(change.columns.local(block).T @ values[block]),)
 
-        (total,) = like.executor.total(block_sum, like.blocks())
-        return total if exact else (total - self.center * values.sum()) / self.scale
+        (moments,) = like.executor.total(block_sum, like.blocks())
+        return change.product(moments, np.atleast_1d(values.sum()))
 
     @cached_property
     def squares(self) -> Array:

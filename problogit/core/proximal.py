@@ -2,7 +2,8 @@
 
 F(x) = f(x) - sum_j l1_j |x_j - loc_j| is maximised. Each step maximises the quadratic model of f minus the same L1 norm
 (`maximise_quadratic`); a working set of columns grows from the largest violations of the optimality (KKT) conditions,
-so that only those columns' Hessian is ever formed. The conditions, with g the gradient of f:
+so that only those columns' Hessian is ever formed, and none where they are too many (`core.proximal_orthant`). The
+conditions, with g the gradient of f:
 g_j = l1_j sign(x_j - loc_j) where x_j is not at its kink, |g_j| <= l1_j where it is.
 
 Reference: Lee, Sun and Saunders (2014), SIAM J. Optim. 24:1420.
@@ -11,7 +12,6 @@ Reference: Lee, Sun and Saunders (2014), SIAM J. Optim. 24:1420.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -19,14 +19,21 @@ from numpy.typing import NDArray
 
 from problogit.core.blocks import Array
 from problogit.core.newton import Objective
-from problogit.core.proximal_quadratic import Penalty, maximise_quadratic, violation
+from problogit.core.newton_cg import ProductObjective
+from problogit.core.proximal_orthant import maximise_on_orthants
+from problogit.core.proximal_quadratic import Penalty, ProximalResult, maximise_quadratic, violation
 
-__all__ = ["ProximalResult", "SparseObjective", "maximise_l1"]
+__all__ = ["PartObjective", "SparseObjective", "maximise_l1"]
 
 _ALL_AT_ONCE = 100  # with so few columns, choosing some costs more than it saves
 _FIRST_COLUMNS = 50
 _HALVINGS = 40
+_HESSIAN_UP_TO = 2000  # working columns: above, a Hessian costs more than products with it
 _LOOSELY = 0.03  # part of the largest violation to which a working set that will still grow is solved
+
+
+class PartObjective(Objective, ProductObjective, Protocol):
+    """A function of a few coordinates with its Hessian, as a matrix and as products."""
 
 
 class SparseObjective(Protocol):
@@ -35,38 +42,8 @@ class SparseObjective(Protocol):
     def gradient(self, beta: Array) -> tuple[float, Array]:
         """Value and gradient of f."""
 
-    def restricted(self, columns: NDArray[np.intp], beta: Array) -> Objective:
+    def restricted(self, columns: NDArray[np.intp], beta: Array) -> PartObjective:
         """Function of the coordinates `columns` alone, the others held as in `beta`."""
-
-
-@dataclass(frozen=True, eq=False)
-class ProximalResult:
-    """Where the proximal Newton method stopped.
-
-    Attributes
-    ----------
-    x : ndarray, shape (p,)
-    value : float
-        F(x), the penalty taken off.
-    gradient : ndarray, shape (p,)
-        Of the smooth part.
-    violation : float
-        Largest `violation` of the optimality conditions.
-    iterations, evaluations : int
-        Newton steps; evaluations of f.
-    working : int
-        Columns whose Hessian was formed.
-    converged : bool
-    """
-
-    x: Array
-    value: float
-    gradient: Array
-    violation: float
-    iterations: int
-    evaluations: int
-    working: int
-    converged: bool
 
 
 def maximise_l1(
@@ -104,7 +81,8 @@ def maximise_l1(
         exact = complete or larger.size == x.size
         working, target = larger, tolerance if exact else max(tolerance, _LOOSELY * float(broken.max()))
         part = objective.restricted(working, x)
-        inner = _proximal_newton(part, penalty.take(working), x[working], target, max_iterations - iterations)
+        engine = _proximal_newton if working.size <= _HESSIAN_UP_TO else maximise_on_orthants
+        inner = engine(part, penalty.take(working), x[working], target, max_iterations - iterations)
         x[working] = inner.x
         iterations += inner.iterations
         evaluations += inner.evaluations + 1

@@ -15,7 +15,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from problogit.core.blocks import Array
 
-__all__ = ["Penalty", "maximise_quadratic", "violation"]
+__all__ = ["Penalty", "ProximalResult", "maximise_quadratic", "violation"]
 
 _ROUNDS = 500
 _SMALLEST_PIVOT = 1e-5  # of a Cholesky factor of a matrix with a unit diagonal: condition 1e10
@@ -36,6 +36,36 @@ class Penalty:
     def take(self, columns: NDArray[np.intp]) -> Penalty:
         """The part of some coordinates."""
         return Penalty(self.strength[columns], self.loc[columns])
+
+
+@dataclass(frozen=True, eq=False)
+class ProximalResult:
+    """Where the proximal Newton method stopped.
+
+    Attributes
+    ----------
+    x : ndarray, shape (p,)
+    value : float
+        F(x), the penalty taken off.
+    gradient : ndarray, shape (p,)
+        Of the smooth part.
+    violation : float
+        Largest `violation` of the optimality conditions.
+    iterations, evaluations : int
+        Newton steps; evaluations of f.
+    working : int
+        Columns whose Hessian was formed.
+    converged : bool
+    """
+
+    x: Array
+    value: float
+    gradient: Array
+    violation: float
+    iterations: int
+    evaluations: int
+    working: int
+    converged: bool
 
 
 def violation(gradient: Array, x: Array, penalty: Penalty) -> Array:
