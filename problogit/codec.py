@@ -20,12 +20,15 @@ from problogit.core import (
     maximum,
     newton,
     rank,
+    resampled,
     scaling,
     separation_cone,
     separation_result,
 )
 from problogit.core.priors import elastic_net, flat, laplace, normal, per_term, resolved, student_t
 from problogit.data import design as designs
+from problogit.data.columns import Column, Numbers
+from problogit.data.groups import GroupColumns
 from problogit.data.rows import DataReport, Response, Rows, VariableSummary
 from problogit.errors import InputError, SavedFitError
 from problogit.estimate import Estimate, Finding, FitStats, Provenance, Status
@@ -45,6 +48,7 @@ def _registry() -> dict[str, type]:
         coefficients.PointCoefficients,
         infinite.AliasedCoefficients,
         infinite.SeparatedCoefficients,
+        resampled.ResampledCoefficients,
         rank.Aliases,
         scaling.ColumnStats,
         scaling.Scaling,
@@ -94,7 +98,7 @@ class Encoder:
             "column_stats": self.value(problem.column_stats),
             "weights_type": problem.weights_type,
             "sample": self.value(problem.sample),
-            "rows": self._rows(problem.rows) if data else None,
+            "rows": self._rows(problem, estimate.method.columns) if data else None,
             "method": self.value(estimate.method),
             "coefficients": self.value(estimate.coefficients),
             "status": estimate.status.name,
@@ -104,7 +108,8 @@ class Encoder:
             "details": self.value(estimate.details),
         }
 
-    def _rows(self, rows: Rows) -> dict[str, Any]:
+    def _rows(self, problem: Problem, columns: tuple[str, ...]) -> dict[str, Any]:
+        rows = problem.rows
         fields = ("X", "successes", "trials", "weights", "offset", "kept")
         index = rows.index
         labels = np.asarray(index)
@@ -116,7 +121,14 @@ class Encoder:
         return {name: self.value(getattr(rows, name)) for name in fields} | {
             "index": stored,
             "pandas": pandas,
+            "groups": self._groups(problem, columns),
         }
+
+    def _groups(self, problem: Problem, columns: tuple[str, ...]) -> dict[str, Any]:
+        """The groups that the method or the model names, as codes of the rows in use."""
+        default = problem.default_groups
+        codes = {name: self._array(problem.group_codes(name)) for name in dict.fromkeys((*columns, *default))}
+        return {"codes": codes, "default": list(default)}
 
     def _array(self, array: np.ndarray[Any, Any]) -> dict[str, Any]:
         self.arrays.append(np.ascontiguousarray(array))
@@ -206,7 +218,19 @@ class Decoder:
             index = pd.Index(index)
         elif isinstance(index, list):
             index = np.array(index, dtype=object)
-        return Rows(**{name: self.value(tree[name]) for name in fields}, index=index)
+        stored_rows = {name: self.value(tree[name]) for name in fields}
+        groups = self._groups(tree["groups"], stored_rows["kept"], index)
+        return Rows(**stored_rows, index=index, groups=groups)
+
+    def _groups(self, tree: Mapping[str, Any], kept: Any, index: Any) -> GroupColumns:
+        given: dict[str, Column] = {}
+        for name, codes in tree["codes"].items():
+            everywhere = np.zeros(len(index), dtype=np.int64)
+            everywhere[kept] = self.value(codes)
+            given[str(name)] = Numbers(everywhere)
+        return GroupColumns(
+            len(index), index, given=given, default=tuple(str(name) for name in tree["default"])
+        )
 
     def value(self, tree: Any) -> Any:
         """One value, recursively."""

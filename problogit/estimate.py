@@ -16,6 +16,7 @@ import numpy as np
 
 from problogit._version import __version__
 from problogit.core.coefficients import CoefficientDistribution
+from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.priors.base import ResolvablePrior
 from problogit.data.rows import Array
 from problogit.problem import Problem
@@ -171,6 +172,33 @@ class Estimator(ABC):
     @abstractmethod
     def describe(self) -> str:
         """One phrase for headers, e.g. ``"Penalized likelihood, Normal(0, 2.5) prior"``."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the user's table that this method reads beside the model's own, such as clusters."""
+        return ()
+
+    def score_meat(
+        self,
+        problem: Problem,
+        likelihood: BinomialLikelihood,
+        beta: Array,
+    ) -> Array | None:
+        """Covariance of the score that a score test of this method uses, shape (n_columns, n_columns).
+
+        Parameters
+        ----------
+        problem : Problem
+        likelihood : BinomialLikelihood
+            One entry per row of `problem`, in the coordinates of `beta`.
+        beta : ndarray
+
+        Returns
+        -------
+        ndarray or None
+            None for the information matrix: the model is taken as true.
+        """
+        return None
 
     def refusal(self, question: str, problem: Problem) -> str:
         """Why this method cannot answer a question of likelihood inference; empty where it can.

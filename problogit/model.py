@@ -50,6 +50,9 @@ class LogitModel:
         ``drop`` rows with missing values (counted and said) or ``error``.
     context : mapping, optional
         Your own functions for the formula: ``{"f": f}``.
+    groups : str, sequence of str, array or mapping, optional
+        Clusters of rows, by column name or as ids of each row: left out of ``.``, and used by methods that need them
+        and name none themselves, e.g. ``MLE(covariance="cluster")``.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class LogitModel:
         offset: Any = None,
         missing: str = "drop",
         context: Mapping[str, Callable[..., Any]] | None = None,
+        groups: Any = None,
     ) -> None:
         check_choice("weights_type", weights_type, _WEIGHTS)
         built = build_from_formula(
@@ -83,6 +87,7 @@ class LogitModel:
             offset=offset,
             missing=missing,
             context=context,
+            groups=groups,
         )
         problem = make_problem(built.design, built.response, built.rows, built.report, weights_type)
         object.__setattr__(self, "problem", problem)
@@ -101,6 +106,7 @@ class LogitModel:
         weights_type: WeightsType = "frequency",
         offset: Any = None,
         missing: str = "drop",
+        groups: Any = None,
     ) -> LogitModel:
         """A model of ready-made columns: NumPy array, DataFrame or scipy.sparse matrix.
 
@@ -112,6 +118,8 @@ class LogitModel:
             Names of the columns; a DataFrame's own, or ``x0, x1, ...``.
         intercept : bool
             Add the column ``Intercept``.
+        groups : array or mapping, optional
+            Ids of the clusters of the rows, shape (n_rows,), or up to two such arrays by name.
         """
         check_choice("weights_type", weights_type, _WEIGHTS)
         built = build_from_arrays(
@@ -125,6 +133,7 @@ class LogitModel:
             weights_type=weights_type,
             offset=offset,
             missing=missing,
+            groups=groups,
         )
         model = cls.__new__(cls)
         problem = make_problem(built.design, built.response, built.rows, built.report, weights_type)
@@ -238,6 +247,7 @@ def fit(
     """
     if isinstance(method, str):
         method = _METHODS[check_choice("method", method, tuple(_METHODS))]()
+    beside = method.columns if isinstance(method, Estimator) else ()
     model = LogitModel(
         formula,
         data,
@@ -248,5 +258,6 @@ def fit(
         offset=offset,
         missing=missing,
         context=context,
+        groups=beside or None,
     )
     return model.fit(method, progress=progress)

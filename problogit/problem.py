@@ -13,6 +13,7 @@ from problogit.core.likelihood import BinomialLikelihood, log_binomial_constant
 from problogit.core.maximum import Maximum, find_maximum
 from problogit.core.null import null_value
 from problogit.core.scaling import ColumnStats, Scaling, column_stats
+from problogit.data.groups import GroupColumns
 from problogit.data.patterns import collapse
 from problogit.data.rows import Array, DataReport, Design, Response, Rows
 from problogit.errors import DataNotSavedError, InputError, explain
@@ -176,6 +177,24 @@ class Problem:
         taken = self.rows.take(keep)
         taken = taken.with_weights(taken.weights * multiples[keep])
         return replace(self, data=taken, sample=sample_size(taken, self.weights_type))
+
+    @property
+    def default_groups(self) -> tuple[str, ...]:
+        """Columns of groups that came with the model."""
+        groups = self.rows.groups
+        return () if groups is None else groups.default
+
+    def group_codes(self, name: str) -> NDArray[np.int64]:
+        """The group of each row by a column of the user's table, 0 to G - 1, shape (n_obs,).
+
+        Raises
+        ------
+        InputError
+            No such column, or rows without a group; the message names them.
+        """
+        rows = self.rows
+        groups = GroupColumns(0, rows.index) if rows.groups is None else rows.groups
+        return groups.codes(name, rows.kept)
 
     def without_data(self) -> Problem:
         """The same problem after its rows were let go."""

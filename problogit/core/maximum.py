@@ -65,12 +65,13 @@ class Maximum:
 
     def distribution(self, covariance: Array) -> CoefficientDistribution:
         """The sampling distribution over all columns, from a covariance of the identified coefficients."""
-        inner: CoefficientDistribution
+        return self.over_all_columns(NormalCoefficients(self.beta, covariance))
+
+    def over_all_columns(self, identified: CoefficientDistribution) -> CoefficientDistribution:
+        """The distribution over all columns, from one of the identified coefficients (those of `beta`)."""
+        inner = identified
         if self.separation is not None and self.basis is not None:
-            identified = NormalCoefficients(self.beta, covariance)
             inner = SeparatedCoefficients(identified, self.basis, self.separation)
-        else:
-            inner = NormalCoefficients(self.beta, covariance)
         return AliasedCoefficients(inner, self.aliases) if self.aliases.dropped.size else inner
 
 

@@ -40,6 +40,12 @@ class ColumnStats:
         """True where a column takes one value only."""
         return np.asarray(self.minimum == self.maximum)
 
+    def columns(self, keep: NDArray[np.int64]) -> ColumnStats:
+        """The moments of these columns alone."""
+        return ColumnStats(
+            self.mean[keep], self.sd[keep], self.minimum[keep], self.maximum[keep], self.two_valued[keep]
+        )
+
     def scaling(self, intercept: int | None, centre: bool = True) -> Scaling:
         """The change of columns that the solvers use; columns without spread are left as they are."""
         usable = np.isfinite(self.sd) & (self.sd > 0) & ~self.constant
@@ -94,6 +100,11 @@ class Scaling:
         half = self.to_original(covariance)
         full = self.to_original(half.T)
         return np.asarray((full + full.T) / 2)
+
+    def columns(self, keep: NDArray[np.int64]) -> Scaling:
+        """The scaling of these columns alone; the intercept must be among them where columns are centred."""
+        place = np.flatnonzero(keep == self.intercept)
+        return Scaling(self.center[keep], self.scale[keep], int(place[0]) if place.size else None)
 
     def without_centring(self) -> Scaling:
         """The same scales with no centres."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from problogit.data.arrays import (
 )
 from problogit.data.conversion import as_column
 from problogit.data.finite import check_finite
+from problogit.data.groups import read_groups
 from problogit.data.response import ResponseCoding, learn_response
 from problogit.data.roles import Roles, check_index, read_roles
 from problogit.data.rows import DataReport, Design, Matrix, Replay, Response, Rows, Unseen
@@ -214,13 +215,14 @@ def build_from_arrays(  # noqa: PLR0913 - the keywords of a model are a contract
     weights_type: str = "frequency",
     offset: Any = None,
     missing: str = "drop",
+    groups: Any = None,
 ) -> Built:
     """Design, response and rows of ready-made columns; the keywords are those of `LogitModel.from_arrays`.
 
     Raises
     ------
     InputError
-        Every rule on shapes, names, the response, trials, weights and offset.
+        Every rule on shapes, names, the response, trials, weights, offset and groups.
     """
     check_choice("missing", missing, ("drop", "error", "raise"))
     matrix, own, index = read_matrix(X)
@@ -232,6 +234,7 @@ def build_from_arrays(  # noqa: PLR0913 - the keywords of a model are a contract
     column = _response_column(y, table)
     given = {"trials": trials, "weights": weights, "offset": offset}
     roles, parts = read_roles(given, weights_type, table, named=False)
+    clusters = read_groups(groups, table, None)
     coding = learn_response(name, column, event, counts=trials is not None)
     picked = select_rows(
         coding.encode(column, index),
@@ -251,7 +254,7 @@ def build_from_arrays(  # noqa: PLR0913 - the keywords of a model are a contract
         coding=coding,
         roles=roles,
     )
-    rows = picked.rows(with_intercept(taken, intercept=intercept), index)
+    rows = replace(picked.rows(with_intercept(taken, intercept=intercept), index), groups=clusters)
     return Built(design, coding.response, rows, picked.report)
 
 

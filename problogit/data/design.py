@@ -12,6 +12,7 @@ from problogit.data.expression import Expression
 from problogit.data.formula import FactorText, Formula, read_formula, read_left
 from problogit.data.formula_design import FormulaDesign
 from problogit.data.formula_learning import learn_design
+from problogit.data.groups import read_groups
 from problogit.data.matrix import Layout
 from problogit.data.reader import Names
 from problogit.data.response import ResponseCoding, evaluate_left, learn_response
@@ -41,19 +42,22 @@ def build_from_formula(  # noqa: PLR0913 - the keywords of a model are a contrac
     offset: Any = None,
     missing: str = "drop",
     context: Functions | None = None,
+    groups: Any = None,
 ) -> Built:
     """Design, response and rows of a formula; the keywords are those of `LogitModel`.
 
     Raises
     ------
     FormulaError, DataError, InputError
-        Every rule on the formula, the table, the response, trials, weights and offset.
+        Every rule on the formula, the table, the response, trials, weights, offset and groups.
     """
     check_choice("missing", missing, ("drop", "error", "raise"))
     functions = _functions(context)
     given = {"trials": trials, "weights": weights, "offset": offset}
     by_name = [value for value in given.values() if isinstance(value, str)]
-    read, left, table = _read(formula, open_source(data), by_name, functions)
+    source = open_source(data)
+    read, left, table = _read(formula, source, by_name, _group_columns(groups, source), functions)
+    clusters = read_groups(groups, table, source)
     states: dict[str, dict[str, Any]] = {}
     column = evaluate_left(left, table, functions, states)
     coding = learn_response(left.text, column, event, counts=trials is not None)
@@ -79,15 +83,24 @@ def build_from_formula(  # noqa: PLR0913 - the keywords of a model are a contrac
             as_labels=[part.column for part in design.parts if isinstance(part, Categorical)],
         ),
     )
-    return Built(design, coding.response, picked.rows(X, table.index), report)
+    rows = replace(picked.rows(X, table.index), groups=clusters)
+    return Built(design, coding.response, rows, report)
+
+
+def _group_columns(groups: Any, source: Source) -> list[str]:
+    """Columns of the table among the groups, which ``.`` leaves out."""
+    listed = (
+        [groups] if isinstance(groups, str) else list(groups) if isinstance(groups, (tuple, list)) else []
+    )
+    return [name for name in listed[:2] if isinstance(name, str) and name in source.names]
 
 
 def _read(
-    formula: str, source: Source, by_name: list[str], functions: Functions
+    formula: str, source: Source, by_name: list[str], groups: list[str], functions: Functions
 ) -> tuple[Formula, Expression, Table]:
     """The formula, its left side, and the columns of the table that are needed."""
     names = Names(dict.fromkeys(source.names), tuple(functions), source.origin)
-    read = read_formula(formula, names, reserved=by_name)
+    read = read_formula(formula, names, reserved=(*by_name, *groups))
     left = read_left(read.left, names)
     table = source.read((*read.columns, *left.columns, *by_name))
     if table.n_rows == 0:

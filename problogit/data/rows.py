@@ -11,6 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from problogit.data.groups import GroupColumns
+
 __all__ = [
     "Array",
     "DataReport",
@@ -46,6 +48,8 @@ class Rows:
         Position of each row in the user's table.
     index : object
         Labels of ALL rows of the user's table: a pandas Index, or an integer array where the table has none.
+    groups : GroupColumns or None
+        Where the columns are that say which rows belong together.
     """
 
     X: Matrix
@@ -55,6 +59,7 @@ class Rows:
     offset: Array
     kept: NDArray[np.int64]
     index: Any
+    groups: GroupColumns | None = None
 
     @property
     def n_obs(self) -> int:
@@ -71,6 +76,7 @@ class Rows:
             offset=self.offset[rows],
             kept=self.kept[rows],
             index=self.index,
+            groups=self.groups,
         )
 
     def with_weights(self, weights: Array) -> Rows:

@@ -46,6 +46,10 @@ class PandasSource(Source):
         place = {name: i for i, name in enumerate(self.columns)}
         return {name: self.frame.iloc[:, place[name]] for name in wanted}, len(self.frame), self.frame.index
 
+    def snapshot(self) -> PandasSource:
+        """The same columns in a frame of its own; nothing is copied."""
+        return PandasSource(self.frame.copy(deep=False), self.columns)
+
 
 @dataclass(frozen=True, eq=False)
 class ColumnarSource(Source):
@@ -96,6 +100,10 @@ class DictSource(Source):
         n_rows = next(iter(lengths.values())) if lengths else 1
         singles = {str(name): [value] * n_rows for name, value in self.data.items() if _is_single(value)}
         return {name: (columns | singles)[name] for name in wanted}, n_rows, None
+
+    def snapshot(self) -> DictSource:
+        """The same arrays in a mapping of its own."""
+        return DictSource(dict(self.data))
 
 
 def _is_single(value: Any) -> bool:

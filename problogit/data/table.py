@@ -61,6 +61,10 @@ class Source(ABC):
     def load(self, wanted: Sequence[str]) -> tuple[dict[str, Any], int, Any]:
         """The raw columns of these names, the number of rows, and the labels of the rows (None: positions)."""
 
+    def snapshot(self) -> Source:
+        """A table that keeps its columns when the user adds, drops or replaces some later; by default itself."""
+        return self
+
     def read(self, wanted: Iterable[str]) -> Table:
         """Read these columns.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from problogit.core.likelihood import BinomialLikelihood
@@ -16,6 +16,7 @@ from problogit.core.maximum import Maximum
 from problogit.core.priors.base import ResolvablePrior
 from problogit.core.priors.flat import Flat
 from problogit.core.separation import Separation
+from problogit.data.groups import group_names
 from problogit.data.rows import Array
 from problogit.errors import (
     AliasingWarning,
@@ -26,14 +27,22 @@ from problogit.errors import (
     explain,
 )
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
-from problogit.estimators.sandwich import HC_KINDS, sandwich
+from problogit.estimators.cluster import CR_KINDS, cluster_meat
+from problogit.estimators.mle_bootstrap import bootstrapped
+from problogit.estimators.mle_covariance import (
+    COVARIANCES,
+    Groups,
+    read_groups,
+    sampling_covariance,
+    separated_rows,
+)
+from problogit.estimators.sandwich import score_meat
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
-from problogit.validation import check_choice
+from problogit.validation import check_choice, check_integer, seed_sequence
 
 __all__ = ["MLE", "MLEDetails", "check_estimable", "separation_sentence"]
 
-COVARIANCES = ("classical", *HC_KINDS)
 _JEFFREYS = "(Firth's penalty, Jeffreys(), is the field's other remedy; this version does not have it yet.)"
 
 
@@ -45,9 +54,12 @@ class MLEDetails(Details):
     ----------
     maximum : Maximum
         Optimum, rank, aliases, separation.
+    clusters : tuple of int
+        Number of clusters behind the covariance, one or two; empty where there are none.
     """
 
     maximum: Maximum
+    clusters: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,10 +69,20 @@ class MLE(Estimator):
     Parameters
     ----------
     covariance : str, default "classical"
-        ``classical`` (inverse information) or ``HC0``, ``HC1``, ``HC2``, ``HC3`` (sandwich, really different from
-        one another). Sampling weights always use the sandwich: ``classical`` then means ``HC0``.
+        ``classical``: inverse information. ``HC0``, ``HC1``, ``HC2``, ``HC3``: sandwich over rows, really different
+        from one another. ``CR1`` (also written ``cluster``), ``CR2``, ``CR3``: sandwich over clusters of rows, ``CR2``
+        and ``CR3`` with less bias where clusters are few. ``bootstrap``: rows, or whole clusters where there are
+        groups, drawn with replacement and fitted again. Sampling weights always use a sandwich: ``classical`` then
+        means ``HC0``.
+    groups : str or sequence of one or two str, optional
+        Columns of the user's table that hold the clusters, for ``CR1`` to ``CR3`` (two names: two-way) and
+        ``bootstrap`` (one); those of the model without it.
     separation : str, default "warn"
         What to do when coefficients are infinite: ``warn`` (report them as such) or ``error``.
+    resamples : int, default 1000
+        Of the bootstrap.
+    rng : int, Generator or None
+        Of the bootstrap.
 
     Raises
     ------
@@ -68,13 +90,34 @@ class MLE(Estimator):
         An option has a value that does not exist.
     """
 
-    covariance: Literal["classical", "HC0", "HC1", "HC2", "HC3"] = "classical"
+    covariance: Literal[
+        "classical", "HC0", "HC1", "HC2", "HC3", "CR1", "CR2", "CR3", "cluster", "bootstrap"
+    ] = "classical"
+    groups: str | Sequence[str] | None = None
     separation: Literal["warn", "error"] = "warn"
+    resamples: int = 1000
+    rng: int | np.random.Generator | None = None
 
     def __post_init__(self) -> None:
-        """Check the options."""
-        check_choice("covariance", self.covariance, COVARIANCES)
+        """Check the options; `cluster` becomes CR1 and groups a tuple."""
+        check_choice("covariance", self.covariance, (*COVARIANCES, "cluster"))
+        if self.covariance == "cluster":
+            object.__setattr__(self, "covariance", "CR1")
+        if self.groups is not None:
+            object.__setattr__(self, "groups", group_names(self.groups))
+            self._check_groups()
         check_choice("separation", self.separation, ("warn", "error"))
+        check_integer("resamples", self.resamples, 2)
+        seed_sequence(self.rng if not isinstance(self.rng, np.random.Generator) else None)
+
+    def _check_groups(self) -> None:
+        if self.covariance not in (*CR_KINDS, "bootstrap"):
+            remedy = "Write MLE(covariance='cluster', groups=...)."
+            rule = f"has no use with covariance={self.covariance!r}"
+            raise InputError(explain("groups", rule, self.groups, remedy))
+        if self.covariance == "bootstrap" and len(self.columns) > 1:
+            remedy = "Draw the coarser of the two, or use covariance='CR1', which does both."
+            raise InputError(explain("groups", "must be one column for the bootstrap", self.groups, remedy))
 
     @property
     def name(self) -> str:
@@ -86,31 +129,65 @@ class MLE(Estimator):
         """Flat: no penalty."""
         return Flat()
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of groups that it names."""
+        return () if self.groups is None else tuple(self.groups)
+
     def estimate(self, problem: Problem, progress: Progress = SILENT) -> Estimate:
         """Maximise the likelihood of `problem`."""
         started = time.perf_counter()
         check_estimable(problem)
+        kind = self.effective_covariance(problem)
+        groups = self._groups(problem)
         maximum = problem.maximum
+        spread = sampling_covariance(problem, maximum, "classical" if kind == "bootstrap" else kind, groups)
         findings = [
             *alias_findings(maximum, problem),
             *separation_findings(maximum, problem, one_sided=not self.refusal("profile", problem)),
             *convergence_findings(maximum),
-            *weight_findings(self.effective_covariance(problem), problem),
+            *weight_findings(kind, problem),
+            *spread.findings,
         ]
         self._speak_up(findings)
         status = Status.CONVERGED if maximum.newton.converged else Status.NOT_CONVERGED
         if maximum.separation is not None and maximum.newton.converged:
             status = Status.SEPARATED
-        steps = maximum.newton.iterations
-        return Estimate(
+        fit = Estimate(
             problem=problem,
             method=self,
-            coefficients=maximum.distribution(self._covariance(problem, maximum)),
+            coefficients=maximum.distribution(spread.covariance),
             status=status,
             findings=tuple(findings),
             stats=FitStats.of(maximum.kernel + problem.log_constant, maximum.aliases.rank, problem),
-            provenance=Provenance.of(f"Newton's method, {steps} steps", started),
-            details=MLEDetails(maximum),
+            provenance=Provenance.of(f"Newton's method, {maximum.newton.iterations} steps", started),
+            details=MLEDetails(maximum, spread.clusters),
+        )
+        return self._bootstrapped(fit, groups, progress, started) if kind == "bootstrap" else fit
+
+    def _groups(self, problem: Problem) -> Groups | None:
+        """The clusters that the covariance needs; for the bootstrap only where there are some."""
+        named = self.columns or problem.default_groups
+        if self.covariance in CR_KINDS or (self.covariance == "bootstrap" and named):
+            if self.covariance == "bootstrap" and len(named) > 1:
+                rule = "must be one column for the bootstrap"
+                raise InputError(explain("groups", rule, named, "Name it: MLE('bootstrap', groups=...)."))
+            return read_groups(problem, named, self.covariance)
+        return None
+
+    def _bootstrapped(
+        self, fit: Estimate, groups: Groups | None, progress: Progress, started: float
+    ) -> Estimate:
+        maximum, seeds = cast(MLEDetails, fit.details).maximum, seed_sequence(self.rng)
+        if maximum.beta.size == 0:
+            return fit
+        draws, findings = bootstrapped(fit.problem, maximum, groups, self.resamples, seeds, progress)
+        engine = f"{fit.provenance.engine}; {self.resamples} bootstrap refits"
+        return replace(
+            fit,
+            coefficients=draws,
+            findings=fit.findings + findings,
+            provenance=Provenance.of(engine, started, seed=int(str(seeds.entropy))),
         )
 
     def _speak_up(self, findings: list[Finding]) -> None:
@@ -130,17 +207,6 @@ class MLE(Estimator):
         if self.covariance == "classical" and problem.weights_type == "sampling":
             return "HC0"
         return self.covariance
-
-    def _covariance(self, problem: Problem, maximum: Maximum) -> Array:
-        kind = self.effective_covariance(problem)
-        if kind == "classical" or maximum.beta.size == 0:
-            return maximum.inverse
-        likelihood = problem.row_likelihood.columns(maximum.aliases.kept)
-        if maximum.separation is not None and maximum.basis is not None:
-            rest = ~separated_rows(likelihood, maximum.separation)
-            likelihood = likelihood.take(np.flatnonzero(rest)).mapped(maximum.basis)
-        frequency = problem.weights_type == "frequency"
-        return sandwich(likelihood, maximum.beta, maximum.inverse, kind, frequency=frequency)
 
     def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
         """`statistic` (z) and its two-sided `p_value`; NaN for coefficients that are not finite.
@@ -164,35 +230,48 @@ class MLE(Estimator):
         return statsmodels_result(estimate.problem, maximum.beta, estimate.coefficients.cov, kind)
 
     def surrogate(self) -> MLE:
-        """Itself."""
+        """The same estimate; without clusters and resamples, which a part of the rows may not have."""
+        if self.covariance in (*CR_KINDS, "bootstrap"):
+            return MLE(separation=self.separation)
         return self
 
     def refusal(self, question: str, problem: Problem) -> str:
         """Sampling weights and robust covariances leave the likelihood's own answers without meaning."""
-        if question in ("lr", "score", "profile") and problem.weights_type == "sampling":
+        if question in ("lr", "profile") and problem.weights_type == "sampling":
             return (
                 "Under sampling weights the log-likelihood is not that of a sample, so profile intervals and "
-                "likelihood-ratio and score tests do not exist. Use Wald intervals and `test(term, kind='wald')`."
+                "likelihood-ratio tests do not exist. Use Wald intervals and `test(term, kind='wald')` or `'score'`."
             )
-        if question in ("score", "profile") and self.covariance != "classical":
-            what = "Profile intervals" if question == "profile" else "Score tests"
+        if question == "profile" and self.covariance != "classical":
             return (
-                f"{what} take the model as true and cannot go with covariance={self.covariance!r}. "
+                f"Profile intervals take the model as true and cannot go with covariance={self.covariance!r}. "
                 "Use Wald, or fit MLE(covariance='classical')."
+            )
+        if question == "score" and self.covariance == "bootstrap":
+            return (
+                "A score test has a covariance by formula, not by resampling. Use kind='wald', whose covariance is the "
+                "bootstrap's, or MLE(covariance='HC0') or 'CR1'."
             )
         return ""
 
+    def score_meat(self, problem: Problem, likelihood: BinomialLikelihood, beta: Array) -> Array | None:
+        """Sum of the outer products of row or cluster scores; None under the classical covariance."""
+        if self.effective_covariance(problem) == "classical":
+            return None
+        if self.covariance in CR_KINDS:
+            groups = read_groups(problem, self.columns or problem.default_groups, self.covariance)
+            return cluster_meat(likelihood, beta, groups.codes)
+        return score_meat(likelihood, beta, frequency=problem.weights_type == "frequency")
+
     def describe(self) -> str:
         """One phrase for headers."""
-        sandwiched = "" if self.covariance == "classical" else f", {self.covariance} sandwich standard errors"
-        return f"maximum likelihood{sandwiched}"
-
-
-def separated_rows(likelihood: BinomialLikelihood, separation: Separation) -> NDArray[np.bool_]:
-    """Rows on which the direction of maximal support does not vanish; it was found on covariate patterns."""
-    reach = np.abs(np.asarray(likelihood.X @ separation.direction))
-    size = np.asarray(abs(likelihood.X) @ np.abs(separation.direction))
-    return np.asarray(reach > 1e-9 * np.maximum(size, np.finfo(float).tiny))
+        by = f" by {' and '.join(self.columns)}" if self.columns else ""
+        if self.covariance == "classical":
+            return "maximum likelihood"
+        if self.covariance == "bootstrap":
+            return f"maximum likelihood, bootstrap{by or ' of rows'} ({self.resamples} resamples)"
+        sort = "cluster-robust" if self.covariance in CR_KINDS else "sandwich"
+        return f"maximum likelihood, {self.covariance} {sort} standard errors{by}"
 
 
 def check_estimable(problem: Problem) -> None:

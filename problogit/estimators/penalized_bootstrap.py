@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable
 
@@ -10,8 +9,9 @@ import numpy as np
 
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.data.rows import Array
-from problogit.errors import EstimationError, ProblogitError, ProblogitWarning
+from problogit.errors import EstimationError
 from problogit.estimate import Estimate, Finding
+from problogit.estimators.bootstrap import draw_rows, refits
 from problogit.problem import Problem
 from problogit.progress import Progress
 
@@ -46,20 +46,10 @@ def resample(
         The estimates, of kind ``bootstrap``, about the estimate of `fit`.
     tuple of Finding
     """
-    estimates: list[Array] = []
-    failures: Counter[str] = Counter()
-    progress.start("Bootstrap", resamples)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ProblogitWarning)
-            for child in seeds.spawn(resamples):
-                try:
-                    estimates.append(refit(_sample(fit.problem, np.random.default_rng(child))))
-                except ProblogitError as error:
-                    failures[str(error).splitlines()[0]] += 1
-                progress.advance()
-    finally:
-        progress.finish()
+    problem = fit.problem
+    estimates, failures = refits(
+        lambda counts: refit(problem.reweighted(counts)), draw_rows(problem), resamples, seeds, progress
+    )
     findings = _failed(failures, resamples)
     if len(estimates) < 2:
         raise EstimationError(f"The bootstrap has no result: {findings[0].message}")
@@ -75,12 +65,3 @@ def _failed(failures: Counter[str], resamples: int) -> tuple[Finding, ...]:
         f"{count} of {resamples} bootstrap refits are left out; for example: {failures.most_common(1)[0][0]}"
     )
     return (Finding("bootstrap", "warning", text),)
-
-
-def _sample(problem: Problem, rng: np.random.Generator) -> Problem:
-    weights = problem.rows.weights
-    if problem.weights_type == "frequency":
-        drawn = rng.multinomial(round(float(weights.sum())), weights / weights.sum()) / weights
-    else:
-        drawn = rng.multinomial(weights.size, np.full(weights.size, 1.0 / weights.size)).astype(np.float64)
-    return problem.reweighted(drawn)

@@ -12,9 +12,10 @@ import numpy as np
 
 from problogit.core.blocks import Array, weighted_gram
 from problogit.core.likelihood import BinomialLikelihood
+from problogit.errors import EstimationError
 from problogit.execution import Sums
 
-__all__ = ["HC_KINDS", "sandwich"]
+__all__ = ["HC_KINDS", "sandwich", "score_meat"]
 
 HC_KINDS = ("HC0", "HC1", "HC2", "HC3")
 
@@ -36,6 +37,12 @@ def sandwich(
         True where a weight counts identical units.
     """
     weights = likelihood.weights
+    units = float(weights.sum()) if frequency else float(likelihood.n_rows)
+    if kind == "HC1" and units <= beta.size:
+        raise EstimationError(
+            f"HC1 divides by the rows beyond the coefficients, and there are {units:g} rows and {beta.size} "
+            "coefficients. Use covariance='HC2' or fewer terms."
+        )
     residual = likelihood.residuals(beta) / weights
     share = np.sqrt(weights) if frequency else weights
     root_meat = np.abs(residual) * share
@@ -51,6 +58,11 @@ def sandwich(
     (meat,) = likelihood.executor.total(meat_sum, likelihood.blocks())
     covariance = inverse @ meat @ inverse
     if kind == "HC1":
-        units = float(weights.sum()) if frequency else float(likelihood.n_rows)
         covariance *= units / (units - beta.size)
     return np.asarray((covariance + covariance.T) / 2)
+
+
+def score_meat(likelihood: BinomialLikelihood, beta: Array, *, frequency: bool) -> Array:
+    """Sum of s_i s_i' over the rows' scores at any coefficients (the meat of HC0), shape (n_terms, n_terms)."""
+    identity = np.eye(beta.size)
+    return sandwich(likelihood, beta, identity, "HC0", frequency=frequency)
