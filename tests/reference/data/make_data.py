@@ -238,8 +238,40 @@ def words() -> Columns:
     return {"y": y.tolist(), **{f"w{j + 1}": X[:, j].tolist() for j in range(p)}}
 
 
+def pupils() -> Columns:
+    """Pupils in 30 schools of very different size, tested in 6 years: outcomes that hang together within both."""
+    rng = np.random.default_rng(20270)
+    size = np.r_[70, 44, rng.integers(2, 26, 28)]
+    school = np.repeat(np.arange(30), size)
+    n = school.size
+    year = rng.integers(2015, 2021, n)
+    arm = rng.choice(["control", "long", "short"], 30)[school]
+    hours = np.round(rng.gamma(3.0, 2.0, n), 2)
+    prep = rng.integers(0, 2, n)
+    dose = np.round(rng.normal(0.0, 0.5, n), 3)
+    shared = rng.normal(0.0, 0.7, 30)[school] + rng.normal(0.0, 0.3, 6)[year - 2015]
+    eta = -1.6 + 0.2 * hours + 0.5 * (arm == "long") + 0.4 * prep + shared
+    tries = rng.integers(1, 13, n)
+    solved = rng.binomial(tries, 1.0 / (1.0 + np.exp(-(eta - 0.4))))
+    order = rng.permutation(n)
+    columns = {
+        "passed": bernoulli(rng, eta + dose),
+        "hours": np.array(decimals(hours, 2)),
+        "arm": arm,
+        "prep": prep,
+        "dose": np.array(decimals(dose, 3)),
+        "tries": tries,
+        "solved": solved,
+        "weight": rng.choice(["0.25", "0.5", "1.0", "1.5", "2.75"], n),
+        "count": rng.integers(1, 4, n),
+        "year": year,
+    }
+    names = {"school": [f"s{k:02d}" for k in school[order]]}
+    return {name: values[order].tolist() for name, values in columns.items()} | names
+
+
 SIMULATED: tuple[Callable[[], Columns], ...] = (
-    clinic, survey, seeds, collinear, rare_level, extreme, dense, wide, words,
+    clinic, survey, seeds, collinear, rare_level, extreme, dense, wide, words, pupils,
 )  # fmt: skip
 
 
