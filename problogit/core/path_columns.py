@@ -19,7 +19,16 @@ from problogit.core.blocks import Array, column_change
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.execution import Sums
 
-__all__ = ["Block", "ScaledColumns", "WorkingColumns", "cross_products", "weighted_squares"]
+__all__ = [
+    "Block",
+    "ScaledColumns",
+    "WorkingColumns",
+    "cross_products",
+    "dense",
+    "divided",
+    "row_products",
+    "weighted_squares",
+]
 
 Block = Array | sp.csc_array
 Positions = NDArray[np.intp]
@@ -140,3 +149,24 @@ def weighted_squares(block: Block, weights: Array) -> Array:
         return cross_products(block, weights, block)
     upper = dsyrk(1.0, np.asfortranarray(block) * np.sqrt(weights)[:, None], trans=1)
     return np.asarray(np.triu(upper) + np.triu(upper, 1).T)
+
+
+def divided(block: Block, by: Array) -> Block:
+    """The columns divided by numbers, shape (k,)."""
+    if isinstance(block, np.ndarray):
+        return np.asarray(block / by)
+    return sp.csc_array(block.multiply(1.0 / by[None, :]))
+
+
+def row_products(block: Block) -> Array:
+    """block block' as a dense array, shape (n_rows, n_rows)."""
+    return (
+        dense(sp.csc_array(block @ block.T))
+        if not isinstance(block, np.ndarray)
+        else np.asarray(block @ block.T)
+    )
+
+
+def dense(block: Block) -> Array:
+    """A dense array of the same values."""
+    return block if isinstance(block, np.ndarray) else np.asarray(block.todense())
