@@ -23,6 +23,7 @@ __all__ = [
     "SeparationWarning",
     "UnseenLevelError",
     "explain",
+    "listed",
 ]
 
 
@@ -115,3 +116,9 @@ def explain(argument: str, rule: str, received: object, remedy: str = "") -> str
         shown = shown[:77] + "..."
     text = f"{argument} {rule}; received {shown}."
     return f"{text} {remedy}" if remedy else text
+
+
+def listed(names: Sequence[str], limit: int = 8) -> str:
+    """Names for a sentence, and how many were left out: ``"a, b and 3 more"``."""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

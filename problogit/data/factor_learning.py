@@ -13,7 +13,7 @@ from problogit.data.columns import Labels, plain
 from problogit.data.formulaic_parts import contrast_table, read_contrast
 from problogit.data.rows import Array
 from problogit.data.values import Basis, Marked
-from problogit.errors import DataError, FormulaError
+from problogit.errors import DataError, FormulaError, listed
 from problogit.validation import nearest
 
 __all__ = ["learn_factor"]
@@ -85,9 +85,7 @@ def _learn_categorical(
 
 
 def _note_on_empty(column: str, empty: list[Any]) -> str:
-    shown = ", ".join(repr(level) for level in empty[:8]) + (
-        f" and {len(empty) - 8} more" if len(empty) > 8 else ""
-    )
+    shown = listed([repr(level) for level in empty])
     plural = len(empty) > 1
     return (
         f"The level{'s' if plural else ''} {shown} of {column!r} {'have' if plural else 'has'} no rows and "

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from problogit.arviz_io import effective_sizes, monte_carlo_error, r_hat
 from problogit.core.blocks import Array
+from problogit.errors import listed
 from problogit.estimate import Finding
 
 __all__ = ["LARGEST_R_HAT", "LEAST_ENERGY_FRACTION", "LEAST_ESS", "Convergence", "check_draws", "measure"]
@@ -165,4 +166,4 @@ def _tree_depth(reached: NDArray[Any]) -> Finding | None:
 
 def _named(bad: NDArray[np.bool_], terms: tuple[str, ...]) -> str:
     names = [term for term, is_bad in zip(terms, bad, strict=True) if is_bad]
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return listed(names, 5)

@@ -12,15 +12,13 @@ A posterior is proper when no direction is both favoured by the likelihood for e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from problogit.core.blocks import Array
 from problogit.core.priors.elementwise import Elementwise
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.priors.student_t import Cauchy, StudentT
-from problogit.errors import EstimationError
+from problogit.errors import EstimationError, listed
 from problogit.estimate import Finding
 from problogit.estimators.penalized_problem import check_existence
 from problogit.problem import Problem
@@ -78,8 +76,8 @@ def _check_heavy_tails(problem: Problem, prior: ResolvedPrior) -> None:
     heavy = [term for term in unbounded if 0 < tails[position[term]] <= k]
     if flat and heavy:
         raise EstimationError(
-            f"The posterior does not exist: the data are separated and the prior of {_listed(flat)} is flat, which "
-            f"takes tails of a t with df > {k} for {_listed(heavy)} (a Cauchy has df = 1). Give {_listed(flat)} a "
+            f"The posterior does not exist: the data are separated and the prior of {listed(flat)} is flat, which "
+            f"takes tails of a t with df > {k} for {listed(heavy)} (a Cauchy has df = 1). Give {listed(flat)} a "
             "proper prior, e.g. Priors(Cauchy(2.5), intercept=Normal(5)), or the others one with lighter tails, e.g. "
             "Normal(2.5)."
         )
@@ -108,13 +106,9 @@ def moment_findings(problem: Problem, prior: ResolvedPrior) -> tuple[Finding, ..
         Finding(
             "moments",
             "warning",
-            f"The data do not bound {_listed(terms)}, and the prior's tails are those of a t with df = {least:g}: the "
-            f"posterior {which} need not exist, and the figures shown for them do not settle with more draws.",
-            "Read medians and quantile intervals, which exist, or use a prior with lighter tails, e.g. Normal(2.5).",
+            f"The data do not bound {listed(terms)}, and the prior's tails are those of a t with df = {least:g}: the "
+            f"posterior {which} need not exist. `summary()` shows the median in the place of the mean, and quantiles.",
+            "Read those, or use a prior with lighter tails, e.g. Normal(2.5).",
             terms,
         ),
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

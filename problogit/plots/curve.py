@@ -10,6 +10,7 @@ import numpy as np
 from problogit.analysis import curves
 from problogit.analysis.compare import label_estimates
 from problogit.data.rows import Array
+from problogit.errors import listed
 from problogit.plots.axes import COLOURS, GREY, MARKERS, clean, folded, new_axes, plain
 from problogit.tables.numbers import percent
 
@@ -154,5 +155,4 @@ def _held(held: Mapping[str, Any]) -> str:
         f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
         for name, value in held.items()
     ]
-    listed = ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
-    return "\n" + folded(f"({listed})", 70)
+    return "\n" + folded(f"({listed(shown, 5)})", 70)
