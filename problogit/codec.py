@@ -19,6 +19,7 @@ from problogit.core import (
     infinite,
     maximum,
     newton,
+    path_record,
     rank,
     resampled,
     scaling,
@@ -32,7 +33,7 @@ from problogit.data.groups import GroupColumns
 from problogit.data.rows import DataReport, Response, Rows, VariableSummary
 from problogit.errors import InputError, SavedFitError
 from problogit.estimate import Estimate, Finding, FitStats, Provenance, Status
-from problogit.estimators import bayes, mle, penalized
+from problogit.estimators import bayes, mle, penalized, select
 from problogit.problem import Problem, SampleSize
 
 __all__ = ["Decoder", "Encoder"]
@@ -68,6 +69,11 @@ def _registry() -> dict[str, type]:
         mle.MLEDetails,
         penalized.Penalized,
         penalized.PenalizedDetails,
+        path_record.PathRecord,
+        path_record.SelectionRecord,
+        select.CrossValidation,
+        select.InformationCriterion,
+        select.Evidence,
         bayes.Bayes,
         bayes.BayesDetails,
         Response,

@@ -17,8 +17,10 @@ import numpy as np
 from problogit._version import __version__
 from problogit.core.coefficients import CoefficientDistribution
 from problogit.core.likelihood import BinomialLikelihood
+from problogit.core.path_record import PathRecord
 from problogit.core.priors.base import ResolvablePrior
 from problogit.data.rows import Array
+from problogit.errors import NotAvailableError
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 
@@ -199,6 +201,23 @@ class Estimator(ABC):
             None for the information matrix: the model is taken as true.
         """
         return None
+
+    def prior_used(self, estimate: Estimate) -> ResolvablePrior:
+        """The prior of a fit: `prior`, at the strength that was chosen where one was."""
+        return self.prior
+
+    def path(self, estimate: Estimate) -> PathRecord:
+        """The penalty path behind a fit.
+
+        Raises
+        ------
+        NotAvailableError
+            None was computed.
+        """
+        raise NotAvailableError(
+            "This fit has no penalty path: its strength was given, not chosen. Fit Penalized(prior, select='cv') (or "
+            "'aic', 'bic', 'evidence'), or compute a path without a choice: model.path(prior)."
+        )
 
     def refusal(self, question: str, problem: Problem) -> str:
         """Why this method cannot answer a question of likelihood inference; empty where it can.

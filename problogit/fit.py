@@ -223,7 +223,7 @@ class Fit:
         """The same model and prior as a readable `pymc.Model`, which may be extended."""
         from problogit.estimators import pymc_model
 
-        return pymc_model.pymc_model(self.estimate.problem, self.estimate.method.prior)
+        return pymc_model.pymc_model(self.estimate.problem, self.estimate.method.prior_used(self.estimate))
 
     def save(self, path: str | PathLike[str], data: bool = False) -> None:
         """Write everything needed to predict and report again; with ``data=True`` also to refit."""

@@ -32,7 +32,7 @@ def prior_ranges(estimate: Estimate, prob: float = 0.95) -> pd.DataFrame:
 
     check_probability("prob", prob)
     problem = estimate.problem
-    resolved = estimate.method.prior.resolve(problem)
+    resolved = estimate.method.prior_used(estimate).resolve(problem)
     half = np.full(problem.n_terms, np.inf)
     for index, priors in resolved.blocks:
         half[index] = [half_width(priors.take(i), prob) for i in range(len(index))]

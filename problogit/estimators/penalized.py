@@ -5,21 +5,25 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
 from problogit.core.coefficients import PointCoefficients
+from problogit.core.path_record import PathRecord
 from problogit.core.priors.base import ResolvablePrior
 from problogit.core.priors.flat import Flat
 from problogit.core.priors.normal import Normal
 from problogit.core.priors.resolved import ResolvedPrior
+from problogit.core.priors.strengthened import Strengthened
 from problogit.core.scaling import Scaling
 from problogit.data.rows import Array
 from problogit.errors import ConvergenceWarning, EstimationError, InputError, explain
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
 from problogit.estimators.mle import MLE, MLEDetails
+from problogit.estimators.path_selection import ChosenStrength, choose_strength
 from problogit.estimators.penalized_bootstrap import resample
 from problogit.estimators.penalized_inference import (
     choose_inference,
@@ -35,6 +39,7 @@ from problogit.estimators.penalized_problem import (
     scaled_problem,
     search,
 )
+from problogit.estimators.select import Selection, selection_of
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 from problogit.validation import check_choice, check_integer, seed_sequence
@@ -79,6 +84,8 @@ class PenalizedDetails(Details):
         Distinct optima that were found.
     inference : str
         What the intervals are: ``curvature``, ``sandwich``, ``bootstrap`` or ``none``.
+    path : PathRecord or None
+        The path on which the strength was chosen.
     """
 
     raw: OptimizeResult | None
@@ -89,6 +96,7 @@ class PenalizedDetails(Details):
     penalized_loglik: float
     n_modes: int
     inference: str
+    path: PathRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,12 @@ class Penalized(Estimator):
     ----------
     prior : Prior or Priors, default Normal(2.5, autoscale=True)
         The intercept is not penalized unless `Priors` says so.
+    select : {None, "cv", "aic", "bic", "evidence"} or object
+        Choose the strength from the data: all priors that are not flat are multiplied in strength by one common factor,
+        their ratios kept. ``cv``: the log score of held-out units; ``aic``, ``bic``: with effective degrees of freedom;
+        ``evidence``: the Laplace-approximate marginal likelihood (smooth priors). Options: `CrossValidation`,
+        `InformationCriterion`, `Evidence`. Every refit on other rows, by the bootstrap or for out-of-sample scores,
+        chooses again.
     inference : {None, "curvature", "sandwich", "bootstrap", "none"}
         Where intervals come from. ``curvature``: (X'WX + L)^-1 with L minus the Hessian of the log prior; the default
         for smooth priors. ``sandwich``: the sampling covariance, which ignores the bias of shrinkage; the default under
@@ -113,7 +127,7 @@ class Penalized(Estimator):
     resamples : int, default 1000
         Of the bootstrap.
     rng : int, Generator or None
-        Of the bootstrap.
+        Of the bootstrap and of the folds of ``select="cv"``.
 
     Raises
     ------
@@ -122,6 +136,7 @@ class Penalized(Estimator):
     """
 
     prior: ResolvablePrior = DEFAULT_PRIOR
+    select: str | Selection | None = None
     inference: Literal["curvature", "sandwich", "bootstrap", "none"] | None = None
     solver: Literal["auto", "newton", "lbfgs", "newton-cg", "proximal-newton"] = "auto"
     resamples: int = 1000
@@ -132,6 +147,8 @@ class Penalized(Estimator):
         if not isinstance(self.prior, ResolvablePrior):
             remedy = "As in Penalized(Normal(1.0)), Penalized(Laplace(0.5)) or Penalized(Priors(...))."
             raise InputError(explain("prior", "must be a prior", self.prior, remedy))
+        if self.select is not None:
+            selection_of(self.select)
         if self.inference is not None:
             check_choice("inference", self.inference, INFERENCE)
         check_choice("solver", self.solver, SOLVERS)
@@ -147,24 +164,51 @@ class Penalized(Estimator):
         """Maximise the penalized likelihood of `problem`."""
         started = time.perf_counter()
         prior = self.prior.resolve(problem)
-        if prior.flat.all():
+        if prior.flat.all() and self.select is None:
             return self._maximum_likelihood(problem, progress)
         inference = choose_inference(self.inference, prior, problem)
         self._check_solver(prior)
-        scaled, found = self._optimise(problem, prior)
+        seeds = seed_sequence(self.rng)
+        chosen = self._choose(problem, prior, seeds, progress)
+        if chosen is not None:
+            prior = chosen.prior
+        scaled, found = self._optimise(problem, prior, chosen)
         fit = self._assemble(problem, prior, scaled, found, inference, started)
-        return self._bootstrapped(fit, progress, started) if inference == "bootstrap" else fit
+        if chosen is not None:
+            fit = _with_choice(fit, chosen, seeds)
+        return self._bootstrapped(fit, seeds, progress, started) if inference == "bootstrap" else fit
 
-    def _optimise(self, problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Search]:
+    def _choose(
+        self,
+        problem: Problem,
+        prior: ResolvedPrior,
+        seeds: np.random.SeedSequence,
+        progress: Progress,
+        *,
+        whole_rows: bool = False,
+    ) -> ChosenStrength | None:
+        if self.select is None:
+            return None
+        selection = selection_of(self.select)
+        return choose_strength(problem, prior, selection, seeds, progress, whole_rows=whole_rows)
+
+    def _optimise(
+        self, problem: Problem, prior: ResolvedPrior, chosen: ChosenStrength | None = None
+    ) -> tuple[ScaledProblem, Search]:
         check_existence(problem, prior)
         solver = choose_solver(self.solver, prior)
         scaled = scaled_problem(problem, prior, solver)
+        if chosen is not None and chosen.start is not None:
+            scaled = replace(scaled, start=scaled.scaling.to_scaled(chosen.start))
         return scaled, search(scaled, solver)
 
-    def _coefficients(self, problem: Problem) -> Array:
-        """The estimate alone, for resampling."""
+    def _coefficients(self, problem: Problem, seeds: np.random.SeedSequence, *, whole_rows: bool) -> Array:
+        """The estimate alone, for resampling; the strength is chosen again."""
         prior = self.prior.resolve(problem)
-        scaled, found = self._optimise(problem, prior)
+        chosen = self._choose(problem, prior, seeds, SILENT, whole_rows=whole_rows)
+        if chosen is not None:
+            prior = chosen.prior
+        scaled, found = self._optimise(problem, prior, chosen)
         if not found.best.converged:
             raise EstimationError(Status.NOT_CONVERGED.value)
         return _original(scaled, found.best.gamma, prior)
@@ -213,9 +257,11 @@ class Penalized(Estimator):
             ),
         )
 
-    def _bootstrapped(self, fit: Estimate, progress: Progress, started: float) -> Estimate:
-        seeds = seed_sequence(self.rng)
-        draws, findings = resample(self._coefficients, fit, self.resamples, seeds, progress)
+    def _bootstrapped(
+        self, fit: Estimate, seeds: np.random.SeedSequence, progress: Progress, started: float
+    ) -> Estimate:
+        refit = partial(self._coefficients, seeds=seeds, whole_rows=not fit.problem.weighted)
+        draws, findings = resample(refit, fit, self.resamples, seeds, progress)
         engine = f"{fit.provenance.engine}; {self.resamples} bootstrap refits"
         return replace(
             fit,
@@ -253,6 +299,22 @@ class Penalized(Estimator):
             return estimate.details.raw
         return MLE().raw(estimate)
 
+    def prior_used(self, estimate: Estimate) -> ResolvablePrior:
+        """The prior at the strength that was chosen."""
+        record = self._record(estimate)
+        if record is None or record.selection is None:
+            return self.prior
+        return Strengthened(self.prior, float(record.factors[record.selection.chosen]))
+
+    def path(self, estimate: Estimate) -> PathRecord:
+        """The path on which the strength was chosen."""
+        record = self._record(estimate)
+        return super().path(estimate) if record is None else record
+
+    @staticmethod
+    def _record(estimate: Estimate) -> PathRecord | None:
+        return estimate.details.path if isinstance(estimate.details, PenalizedDetails) else None
+
     def surrogate(self) -> Penalized:
         """Itself, without resampling inside resampling."""
         return replace(self, inference="none") if self.inference == "bootstrap" else self
@@ -262,7 +324,24 @@ class Penalized(Estimator):
         how = "" if self.inference is None else f", {self.inference} intervals"
         if self.inference == "none":
             how = ", no intervals"
-        return f"penalized likelihood with prior {self.prior.describe()}{how}"
+        chosen = "" if self.select is None else f", strength chosen by {selection_of(self.select).describe()}"
+        return f"penalized likelihood with prior {self.prior.describe()}{chosen}{how}"
+
+
+def _with_choice(fit: Estimate, chosen: ChosenStrength, seeds: np.random.SeedSequence) -> Estimate:
+    """The path and the choice beside what was estimated at it."""
+    selection = chosen.record.selection
+    text = "" if selection is None else f"; {selection.text}"
+    drawn = selection is not None and selection.criterion == "cv"
+    provenance = replace(
+        fit.provenance,
+        engine=fit.provenance.engine + text,
+        seed=int(str(seeds.entropy)) if drawn else fit.provenance.seed,
+    )
+    details = fit.details
+    if isinstance(details, PenalizedDetails):
+        details = replace(details, path=chosen.record)
+    return replace(fit, findings=chosen.findings + fit.findings, provenance=provenance, details=details)
 
 
 def _original(scaled: ScaledProblem, gamma: Array, prior: ResolvedPrior) -> Array:
