@@ -108,7 +108,7 @@ def moment_findings(problem: Problem, prior: ResolvedPrior) -> tuple[Finding, ..
             "warning",
             f"The data do not bound {listed(terms)}, and the prior's tails are those of a t with df = {least:g}: the "
             f"posterior {which} need not exist. `summary()` shows the median in the place of the mean, and quantiles.",
-            "Read those, or use a prior with lighter tails, e.g. Normal(2.5).",
+            "Read the median and the quantiles, or use a prior with lighter tails, e.g. Normal(2.5).",
             terms,
         ),
     )
