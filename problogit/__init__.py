@@ -9,7 +9,7 @@ from __future__ import annotations
 from problogit import plots
 from problogit._version import __version__
 from problogit.analysis.decisions import Costs
-from problogit.analysis.tests import anova
+from problogit.analysis.nested import anova
 from problogit.core.priors.elastic_net import ElasticNet
 from problogit.core.priors.flat import Flat
 from problogit.core.priors.laplace import Laplace

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from problogit import persistence
 from problogit.analysis import calibration as calibrate
-from problogit.analysis import coefficients, contrasts, diagnostics, predict, r_squared, scores, totals
+from problogit.analysis import (
+    coefficients,
+    contrasts,
+    diagnostics,
+    predict,
+    r_squared,
+    scores,
+    term_table,
+    totals,
+)
 from problogit.analysis import tests as term_tests
 from problogit.analysis.decisions import Costs
 from problogit.data.rows import Array, Unseen
@@ -20,7 +29,7 @@ from problogit.results import Calibration
 from problogit.tables import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -51,7 +60,7 @@ class Fit:
         """Covariance of the estimates, terms x terms; NaN where there is none."""
         return coefficients.cov(self.estimate)
 
-    def summary(self, prob: float = 0.95, interval: str | None = None) -> pd.DataFrame:
+    def summary(self, prob: float = 0.95, interval: str | None = None, terms: bool = False) -> pd.DataFrame:
         """Estimates with their uncertainty, by term.
 
         Parameters
@@ -60,13 +69,17 @@ class Fit:
             Probability of the intervals.
         interval : str, optional
             ``wald`` or ``profile`` (MLE), ``eti`` or ``hdi`` (Bayes); the method's default without it.
+        terms : bool
+            One line for each term of the formula, with the test of all its coefficients (MLE).
 
         Returns
         -------
         DataFrame
             ``estimate, std_error, lower, upper, interval`` and then ``statistic, p_value`` or
-            ``r_hat, ess_bulk, ess_tail, prob_positive``.
+            ``r_hat, ess_bulk, ess_tail, prob_positive``; by formula term ``test, statistic, df, p_value``.
         """
+        if terms:
+            return term_table.term_table(self.estimate, prob, interval)
         return coefficients.summary(self.estimate, prob, interval)
 
     def odds_ratios(
@@ -97,8 +110,10 @@ class Fit:
         """Linear contrasts of coefficients, e.g. ``{"race[T.black]": 1, "race[T.other]": -1}``."""
         return contrasts.contrast(self.estimate, weights, prob, interval)
 
-    def test(self, term: str, kind: Literal["lr", "wald", "score"] = "lr") -> term_tests.TestResult:
-        """Test that all coefficients of a term are zero."""
+    def test(
+        self, term: str | Sequence[str], kind: Literal["lr", "wald", "score"] = "lr"
+    ) -> term_tests.TestResult:
+        """Test that all coefficients of a term of the formula, or of several together, are zero."""
         return term_tests.test(self.estimate, term, kind)
 
     # -- probabilities -----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from scipy.stats import chi2
 
 import problogit as plg
 from problogit.analysis import tests as term_tests
+from problogit.analysis.nested import anova
 from problogit.analysis.chi_squared import log_survival
 from problogit.errors import InputError, NotAvailableError, SeparationWarning
 from problogit.estimators.mle import MLE
@@ -188,7 +189,7 @@ def fits(*columns, **keywords):
 
 def test_anova_is_the_likelihood_ratio_test_of_what_was_added():
     small, big = fits(("x",), ("x", "d", "z"))
-    found = term_tests.anova(small, big)
+    found = anova(small, big)
     assert found.statistic == pytest.approx(term_tests.test(big, ["d", "z"]).statistic, rel=1e-9)
     assert found.df == 2
     assert found.terms == ("d", "z")
@@ -198,10 +199,10 @@ def test_nested_by_column_space_not_by_name():
     frame, y = simulated()
     small = MLE().estimate(problem_of(pd.DataFrame({"sum": frame["x"] + frame["d"]}), y))
     big = MLE().estimate(problem_of(frame[["x", "d"]], y))
-    assert term_tests.anova(small, big).df == 1
+    assert anova(small, big).df == 1
     other = MLE().estimate(problem_of(pd.DataFrame({"square": frame["x"] ** 2}), y))
     with pytest.raises(InputError, match=r"small must be nested in big; received 'square'"):
-        term_tests.anova(other, big)
+        anova(other, big)
 
 
 def test_anova_of_two_fits_with_a_formula_against_r_drop_one():
@@ -216,9 +217,9 @@ def test_anova_of_two_fits_with_a_formula_against_r_drop_one():
 def test_anova_refuses_the_wrong_order_and_the_same_columns():
     small, big = fits(("x",), ("x", "d"))
     with pytest.raises(InputError, match="Give the smaller fit first"):
-        term_tests.anova(big, small)
+        anova(big, small)
     with pytest.raises(InputError, match="They span the same columns"):
-        term_tests.anova(big, big)
+        anova(big, big)
 
 
 def test_anova_refuses_other_rows_and_says_how_many():
@@ -227,10 +228,10 @@ def test_anova_refuses_other_rows_and_says_how_many():
     holes.iloc[[3, 9, 11], 1] = np.nan
     small, big = MLE().estimate(problem_of(frame[["x"]], y)), MLE().estimate(problem_of(holes[["x", "d"]], y))
     with pytest.raises(InputError, match=r"3 row\(s\) are in one of them only"):
-        term_tests.anova(small, big)
+        anova(small, big)
     short = MLE().estimate(problem_of(frame[["x"]].iloc[:100], y[:100]))
     with pytest.raises(InputError, match="100 and 120 rows"):
-        term_tests.anova(short, big)
+        anova(short, big)
 
 
 def test_anova_refuses_another_event_other_weights_and_other_methods():
@@ -238,12 +239,12 @@ def test_anova_refuses_another_event_other_weights_and_other_methods():
     small, big = fits(("x",), ("x", "d"))
     flipped = MLE().estimate(problem_of(frame[["x", "d"]], 1 - y))
     with pytest.raises(InputError, match="the same event"):
-        term_tests.anova(small, flipped)
+        anova(small, flipped)
     weighted = MLE().estimate(problem_of(frame[["x", "d"]], y, weights=np.full(120, 2.0)))
     with pytest.raises(InputError, match="the same weights"):
-        term_tests.anova(small, weighted)
+        anova(small, weighted)
     with pytest.raises(NotAvailableError, match="maximum-likelihood"):
-        term_tests.anova(small, posterior(big.problem, [0, 0, 0]))
+        anova(small, posterior(big.problem, [0, 0, 0]))
 
 
 @pytest.mark.parametrize("term", [None, 1, [], ["x", 2], {"x": 1}])
