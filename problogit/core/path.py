@@ -29,6 +29,7 @@ from problogit.core.path_quadratic import maximise_by_pivots
 __all__ = ["LARGEST_MODEL", "ElasticPenalty", "PathPoint", "follow_path"]
 
 LARGEST_MODEL = 4000  # working columns: two square arrays of that size are 256 MB
+_NOISE = 64 * float(np.finfo(float).eps)
 _STEPS = 60
 _HALVINGS = 30
 _PATIENT = 4  # steps to one optimum after which the model is made anew
@@ -125,13 +126,15 @@ class _Path:
         self.columns = ScaledColumns(likelihood)
         self.events = likelihood.weights * likelihood.successes
         self.total = likelihood.weights * likelihood.trials
-        positions = np.flatnonzero((penalty.l1 == 0) | (start != penalty.loc))
+        self.working = (penalty.l1 == 0) | (start != penalty.loc)
+        positions = np.flatnonzero(self.working)
         self.u = (start - penalty.loc)[positions]
         self.signs = np.where(penalty.l1[positions] > 0, np.sign(self.u), 0.0)
         self.factor = 0.0
         self.full = self.settled = False
         self.step = np.zeros_like(self.u)
-        self._move_to(likelihood.eta(start))
+        eta = likelihood.eta(start)
+        self._move_to(eta, float(kernel(eta, self.events, self.total).sum()))
         self.gradient = self.columns.products(self.residual)
         self.model = QuadraticModel(self.columns, positions, self.weights, penalty.l2[positions])
         self.reach = tolerance * max(1.0, abs(self.value))
@@ -187,12 +190,14 @@ class _Path:
         least = math.sqrt(
             0.1 * self.reach * float(self.weights.sum())
         )  # what is below gains less than the reach
-        new = np.setdiff1d(watched[excess > least], self.model.positions, assume_unique=True)
+        new = watched[excess > least]
+        new = new[~self.working[new]]
         if not new.size:
             return
         if self.model.size + new.size > self.largest:
             self.full = True
             return
+        self.working[new] = True
         self.model.append(new, factor * self.penalty.l2[new])
         self.u = np.concatenate([self.u, np.zeros(new.size)])
         self.signs = np.concatenate([self.signs, np.sign(self.gradient[new])])
@@ -219,7 +224,7 @@ class _Path:
     def _take(self, factor: float, u: Array, signs: Array) -> bool:
         """Go to `u`, or part of the way, where the penalized log-likelihood rises; False where it does not."""
         floor = self.value - self._cost(factor, self.u)
-        floor -= 64 * np.finfo(float).eps * max(1.0, abs(self.value))
+        floor -= _NOISE * max(1.0, abs(self.value))
         step = u - self.u
         change = np.asarray(self.model.matrix @ step)
         eta, length = self.eta, 1.0
@@ -234,15 +239,14 @@ class _Path:
         self.step = length * step
         self.u = trial
         self.signs = signs if length == 1.0 else np.where(signs != 0, np.sign(trial), 0.0)
-        self._move_to(eta + length * change)
+        self._move_to(eta + length * change, value)
         return True
 
-    def _move_to(self, eta: Array) -> None:
+    def _move_to(self, eta: Array, value: float) -> None:
         p = expit(eta)
-        self.eta = eta
+        self.eta, self.value = eta, value
         self.residual = self.events - self.total * p
         self.weights = self.total * p * expit(-eta)
-        self.value = float(kernel(eta, self.events, self.total).sum())
 
     def _look(self, watched: Positions, block: Block | None) -> None:
         """The gradient after a step, of the watched and the working columns; the model learns from it."""
@@ -260,6 +264,8 @@ class _Path:
         keep = np.flatnonzero((self.u != 0) | (self.penalty.l1[self.model.positions] == 0))
         self.u, self.signs = self.u[keep], self.signs[keep]
         self.model.restart(keep, self.weights)
+        self.working[:] = False
+        self.working[self.model.positions] = True
 
     def _tidy(self, factor: float, taken: int) -> None:
         self.factor = factor

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 
-from problogit.core.blocks import Array, column_change
+from problogit.core.blocks import Array, ColumnChange, column_change
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.execution import Sums
 
@@ -53,6 +53,10 @@ class ScaledColumns:
         return np.ones(like.n_terms) if like.scale is None else like.scale
 
     @cached_property
+    def _change(self) -> ColumnChange:
+        return column_change(self.likelihood.X, self.likelihood.center, self.likelihood.scale)
+
+    @cached_property
     def _by_column(self) -> sp.csc_array:
         columns = sp.csc_array(self.likelihood.X)
         owner = np.repeat(np.arange(columns.shape[1]), np.diff(columns.indptr))
@@ -73,7 +77,7 @@ class ScaledColumns:
         like = self.likelihood
         if not isinstance(like.X, np.ndarray):
             return np.asarray(self._by_column.T @ values)
-        change = column_change(like.X, like.center, like.scale)
+        change = self._change
 
         def block_sum(block: slice) -> Sums:
             return (np.asarray(change.columns.local(block).T @ values[block]),)

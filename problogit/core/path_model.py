@@ -62,6 +62,7 @@ class QuadraticModel:
         self._weights = weights
         self._data = np.empty((0, 0))
         self.inverse = np.empty((0, 0))
+        self.usable = False  # the Hessian has an inverse
         self._make()
 
     @property
@@ -74,11 +75,6 @@ class QuadraticModel:
         """Number of working columns."""
         return int(self.positions.size)
 
-    @property
-    def usable(self) -> bool:
-        """False where the Hessian has no inverse."""
-        return bool(np.isfinite(self.inverse).all())
-
     def _make(self) -> None:
         self._data = weighted_squares(self.matrix, self._weights)
         self._data[np.diag_indices(self.size)] *= 1.0 + _RIDGE
@@ -88,6 +84,7 @@ class QuadraticModel:
         total = self._data.copy()
         total[np.diag_indices(self.size)] += self._bend
         self.inverse = inverse_of(total)
+        self.usable = bool(np.isfinite(self.inverse).all())
 
     def apply(self, v: Array) -> Array:
         """H v."""

@@ -21,7 +21,7 @@ from problogit.validation import seed_sequence
 
 __all__ = ["ChosenStrength", "choose_strength", "strength_text"]
 
-_KINDS = {"CrossValidation": "cv", "Evidence": "evidence"}
+SCORES = {"cv": "log score", "aic": "AIC", "bic": "BIC", "evidence": "log marginal likelihood"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,15 +168,11 @@ def _smallest(score: Array) -> int:
 def _chosen(path: Path, selection: Selection, scores: _Scores) -> ChosenStrength:
     record, best = scores.record, scores.chosen
     factor = float(record.factors[best])
-    kind = (
-        _KINDS[type(selection).__name__]
-        if not isinstance(selection, InformationCriterion)
-        else selection.criterion
-    )
-    rule = (
-        selection.rule if isinstance(selection, CrossValidation) else "max" if kind == "evidence" else "min"
-    )
-    text = f"{strength_text(record, best)}, chosen by {_how(selection, scores)} from {record.n_values} values"
+    kind = selection.kind
+    rule = "max" if kind == "evidence" else "min"
+    if isinstance(selection, CrossValidation):
+        rule = selection.rule
+    text = _choice_text(selection, scores)
     kept = SelectionRecord(kind, rule, scores.score, scores.std_error, best, scores.n_folds, text)
     start = None if record.coefficients is None else record.coefficients[[best]].toarray()[0]
     findings = (_choice_finding(kept, record), *_grid_findings(path, record, kept), *map(_note, scores.notes))
@@ -193,25 +189,29 @@ def strength_text(record: PathRecord, position: int) -> str:
         if np.isfinite(values[position]) and values[position] > 0
     ]
     mixed = np.isnan(record.l1[position]) or np.isnan(record.l2[position])
-    return f"strengths times {record.factors[position]:.4g}" if mixed or not parts else " and ".join(parts)
+    return (
+        f"prior strengths times {record.factors[position]:.4g}" if mixed or not parts else " and ".join(parts)
+    )
 
 
-def _how(selection: Selection, scores: _Scores) -> str:
-    if not isinstance(selection, CrossValidation):
-        return selection.describe()
-    return replace(selection, folds=max(scores.n_folds, 2), rng=None).describe()
+def _choice_text(selection: Selection, scores: _Scores) -> str:
+    """The choice in one phrase: strength, how, from what, and its score."""
+    how = selection.describe()
+    if isinstance(selection, CrossValidation):
+        how = replace(selection, folds=max(scores.n_folds, 2), rng=None).describe()
+    error = scores.std_error[scores.chosen]
+    spread = f" (standard error {error:.2g})" if np.isfinite(error) else ""
+    record, name = scores.record, SCORES[selection.kind]
+    return (
+        f"{strength_text(record, scores.chosen)} chosen by {how} from {record.n_values} values, "
+        f"{name} {scores.score[scores.chosen]:.6g}{spread}"
+    )
 
 
 def _choice_finding(kept: SelectionRecord, record: PathRecord) -> Finding:
-    name = {"cv": "mean log score", "aic": "AIC", "bic": "BIC", "evidence": "log marginal likelihood"}[
-        kept.criterion
-    ]
-    error = kept.std_error[kept.chosen]
-    spread = f" (standard error {error:.2g})" if np.isfinite(error) else ""
     message = (
-        f"The penalty was chosen: {kept.text}; {name} {kept.score[kept.chosen]:.5g}{spread}, "
-        f"{record.n_nonzero[kept.chosen]} penalized coefficients not zero. Intervals other than the bootstrap's take "
-        "the choice as given."
+        f"{kept.text[0].upper()}{kept.text[1:]}; {record.n_nonzero[kept.chosen]} penalized coefficients are not zero. "
+        "Intervals other than the bootstrap's take the choice as given."
     )
     return Finding("selection", "info", message)
 

@@ -71,6 +71,11 @@ class Selection(ABC):
     def grid(self) -> Grid:
         """Which factors are tried."""
 
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """``cv``, ``aic``, ``bic`` or ``evidence``."""
+
     @abstractmethod
     def describe(self) -> str:
         """One phrase, as in ``"10-fold cross-validation"``."""
@@ -122,6 +127,11 @@ class CrossValidation(Selection):
         """Which factors are tried."""
         return checked_grid(self.n_values, self.ratio, self.values)
 
+    @property
+    def kind(self) -> str:
+        """``cv``."""
+        return "cv"
+
     def describe(self) -> str:
         """``"10-fold cross-validation"``, with the rule where it is not the minimum."""
         rule = ", one-standard-error rule" if self.rule == "1se" else ""
@@ -155,6 +165,11 @@ class InformationCriterion(Selection):
     def grid(self) -> Grid:
         """Which factors are tried."""
         return checked_grid(self.n_values, self.ratio, self.values)
+
+    @property
+    def kind(self) -> str:
+        """``aic`` or ``bic``."""
+        return self.criterion
 
     def describe(self) -> str:
         """``"AIC"`` or ``"BIC"``."""
@@ -191,6 +206,11 @@ class Evidence(Selection):
     def grid(self) -> Grid:
         """Which factors are tried."""
         return checked_grid(self.n_values, self.ratio, self.values)
+
+    @property
+    def kind(self) -> str:
+        """``evidence``."""
+        return "evidence"
 
     def describe(self) -> str:
         """``"the marginal likelihood"``."""
