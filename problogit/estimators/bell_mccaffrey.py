@@ -40,10 +40,11 @@ class Cluster:
     variance: Array
 
 
-def adjusted_score(cluster: Cluster) -> tuple[Array, bool]:
-    """The adjusted score, shape (k,), and whether the cluster alone identifies some direction.
+def adjusted_score(cluster: Cluster) -> Array:
+    """The adjusted score, shape (k,).
 
-    Where it does, B is singular and its Moore-Penrose root is taken: in that direction the score is zero anyway.
+    Where the cluster alone identifies some direction, B is singular and its Moore-Penrose root is taken: in that
+    direction the score is zero anyway.
     """
     V = cluster.whitened * np.sqrt(cluster.working)[:, None]
     near = cluster.variance > _APART * cluster.variance.max(initial=0.0)
@@ -53,15 +54,16 @@ def adjusted_score(cluster: Cluster) -> tuple[Array, bool]:
         free = 1 - np.einsum("ia,ia->i", V[single], V[single])
         shared = free > ALONE
         share = np.where(shared, cluster.residual[single] / np.sqrt(np.where(shared, free, 1.0)), 0.0)
-        plain, alone = np.asarray(share @ cluster.whitened[single]), not bool(shared.all())
+        plain = np.asarray(share @ cluster.whitened[single])
         if single.all():
-            return plain, alone
-        rest, also = _coupled(V[near], cluster.residual[near], cluster.working[near], cluster.variance[near])
-        return plain + rest, alone or also
+            return plain
+        return plain + _coupled(
+            V[near], cluster.residual[near], cluster.working[near], cluster.variance[near]
+        )
     return _coupled(V, cluster.residual, cluster.working, cluster.variance)
 
 
-def _coupled(V: Array, residual: Array, working: Array, variance: Array) -> tuple[Array, bool]:
+def _coupled(V: Array, residual: Array, working: Array, variance: Array) -> Array:
     t = variance / variance.max()
     leverage, directions = np.linalg.eigh(V.T @ V)
     alone = leverage >= 1 - ALONE
@@ -74,7 +76,7 @@ def _coupled(V: Array, residual: Array, working: Array, variance: Array) -> tupl
         target = target - null @ (null.T @ target)
         columns, signs = np.hstack([columns, null]), np.r_[signs, -np.ones(null.shape[1])]
         lowest *= float(t.min() ** 2)
-    return _root_product(V, t**2, columns, signs, target, lowest), bool(alone.any())
+    return _root_product(V, t**2, columns, signs, target, lowest)
 
 
 def _root_product(V: Array, diagonal: Array, F: Array, signs: Array, x: Array, lowest: float) -> Array:

@@ -51,13 +51,15 @@ class Clustered:
     covariance : ndarray, shape (n_terms, n_terms)
     repaired : bool
         Whether negative eigenvalues of a two-way covariance were set to zero.
-    n_alone : int
-        Clusters that alone identify some combination of the coefficients, where CR2 and CR3 have no adjustment.
+    silent : ndarray, shape (n_terms, m)
+        A root of the part of the classical covariance that lies in directions in which no score varies between
+        clusters: those that a single cluster identifies, whose scores sum to zero there. Not looked for where there
+        are fewer clusters than coefficients, or two ways.
     """
 
     covariance: Array
-    repaired: bool = False
-    n_alone: int = 0
+    repaired: bool
+    silent: Array
 
 
 def cluster_covariance(
@@ -95,24 +97,27 @@ def cluster_covariance(
     ways = [(codes, 1.0) for codes in groups]
     if len(groups) == 2:
         ways.append((intersection(*groups), -1.0))
-    meat, n_alone = np.zeros_like(inverse), 0
+    meat = np.zeros_like(inverse)
     for codes, sign in ways:
         n_groups = int(codes.max()) + 1
-        part, alone = _meat(rows, codes, kind)
+        part = _meat(rows, codes, kind)
         factor = n_groups / (n_groups - 1) * (n_units - 1) / (n_units - beta.size) if kind == "CR1" else 1.0
         meat += sign * factor * part
-        n_alone = max(n_alone, alone)
+    least = min(int(codes.max()) for codes in groups)
+    silent = np.empty((beta.size, 0))
+    if len(groups) == 1 and least >= beta.size:
+        silent = _silent(_meat(rows, groups[0], "CR0") if kind == "CR2" else meat, root)
     meat, repaired = _positive(meat) if len(groups) == 2 else (meat, False)
     covariance = root @ meat @ root.T
-    return Clustered((covariance + covariance.T) / 2, repaired, n_alone)
+    return Clustered((covariance + covariance.T) / 2, repaired, silent)
 
 
 def cluster_meat(likelihood: BinomialLikelihood, beta: Array, groups: tuple[Codes, ...]) -> Array:
     """Sum of u_g u_g' with plain sums of scores, no factor; two-way where there are two groups. Shape (p, p)."""
     rows = _Rows.of(likelihood, beta, np.eye(beta.size), frequency=True)
-    meat = sum((_meat(rows, codes, "CR0")[0] for codes in groups), np.zeros((beta.size, beta.size)))
+    meat = sum((_meat(rows, codes, "CR0") for codes in groups), np.zeros((beta.size, beta.size)))
     if len(groups) == 2:
-        meat = meat - _meat(rows, intersection(*groups), "CR0")[0]
+        meat = meat - _meat(rows, intersection(*groups), "CR0")
     return np.asarray(meat)
 
 
@@ -120,6 +125,11 @@ def intersection(first: Codes, second: Codes) -> Codes:
     """The clusters of rows that share both groups, 0 to G - 1."""
     pairs = first * (int(second.max()) + 1) + second
     return np.asarray(np.unique(pairs, return_inverse=True)[1], dtype=np.int64).ravel()
+
+
+def _silent(meat: Array, root: Array) -> Array:
+    values, vectors = np.linalg.eigh(meat)
+    return np.asarray(root @ vectors[:, values < 1e-10 * values[-1]])
 
 
 def _positive(meat: Array) -> tuple[Array, bool]:
@@ -153,19 +163,19 @@ class _Rows:
         )
 
 
-def _meat(rows: _Rows, codes: Codes, kind: str) -> tuple[Array, int]:
-    """Sum of u_g u_g' in whitened columns, and how many clusters stand alone in some direction."""
+def _meat(rows: _Rows, codes: Codes, kind: str) -> Array:
+    """Sum of u_g u_g' in whitened columns."""
     order = np.argsort(codes, kind="stable")
     bounds = np.r_[0, np.cumsum(np.bincount(codes))]
 
     def block_sum(block: slice) -> Sums:
         chosen = order[bounds[block.start] : bounds[block.stop]]
         starts = bounds[block.start : block.stop + 1] - bounds[block.start]
-        scores, alone = _scores(rows, chosen, starts, kind)
-        return scores.T @ scores, np.atleast_1d(float(alone))
+        scores = _scores(rows, chosen, starts, kind)
+        return (scores.T @ scores,)
 
-    meat, alone = rows.likelihood.executor.total(block_sum, _blocks(bounds, rows.root.shape[0]))
-    return meat, int(alone[0])
+    (meat,) = rows.likelihood.executor.total(block_sum, _blocks(bounds, rows.root.shape[0]))
+    return meat
 
 
 def _blocks(bounds: Codes, n_terms: int) -> list[slice]:
@@ -176,7 +186,7 @@ def _blocks(bounds: Codes, n_terms: int) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
 
 
-def _scores(rows: _Rows, chosen: Codes, starts: Codes, kind: str) -> tuple[Array, int]:
+def _scores(rows: _Rows, chosen: Codes, starts: Codes, kind: str) -> Array:
     """Scores of consecutive clusters in whitened columns, shape (n_clusters, k)."""
     part = rows.likelihood.take(chosen)
     Z = part.local(slice(0, chosen.size))
@@ -185,25 +195,24 @@ def _scores(rows: _Rows, chosen: Codes, starts: Codes, kind: str) -> tuple[Array
     sums = gather @ Z
     plain = np.asarray((sums.toarray() if sp.issparse(sums) else np.asarray(sums)) @ rows.root)
     if kind in ("CR0", "CR1"):
-        return plain, 0
+        return plain
     whitened = np.asarray(as_dense(Z @ rows.root))
     working = rows.working[chosen]
     if kind == "CR3":
         return _jackknifed(whitened * np.sqrt(working)[:, None], plain, starts)
     variance = rows.variance[chosen]
-    scores, alone = np.empty_like(plain), 0
+    scores = np.empty_like(plain)
     for g, (a, b) in enumerate(pairwise(starts)):
         cluster = Cluster(whitened[a:b], residual[a:b], working[a:b], variance[a:b])
-        scores[g], stands_alone = adjusted_score(cluster)
-        alone += stands_alone
-    return scores, alone
+        scores[g] = adjusted_score(cluster)
+    return scores
 
 
-def _jackknifed(V: Array, plain: Array, starts: Codes) -> tuple[Array, int]:
+def _jackknifed(V: Array, plain: Array, starts: Codes) -> Array:
     """(I - V'V)^-1 u for each cluster, which is V'(I - VV')^-1 e; directions of one cluster alone are left out."""
     grams = np.stack([V[a:b].T @ V[a:b] for a, b in pairwise(starts)])
     values, vectors = np.linalg.eigh(grams)
     shared = values < 1 - ALONE
     inverse = np.where(shared, 1 / np.where(shared, 1 - values, 1.0), 0.0)
     turned = np.einsum("gab,ga->gb", vectors, plain) * inverse
-    return np.einsum("gab,gb->ga", vectors, turned), int((~shared).any(axis=1).sum())
+    return np.asarray(np.einsum("gab,gb->ga", vectors, turned))

@@ -32,7 +32,7 @@ __all__ = [
 
 COVARIANCES = ("classical", *HC_KINDS, *CR_KINDS, "bootstrap")
 FEW_CLUSTERS = 40  # Cameron & Miller (2015): "few" ends somewhere between 20 and 50
-_NOTHING = 1e-12  # of the classical variance
+_NAMED = 12
 
 Codes = NDArray[np.int64]
 
@@ -127,10 +127,10 @@ def sampling_covariance(
     _check_several(within, rows.likelihood.n_rows, "rows that are not separated")
     found = cluster_covariance(rows.likelihood, rows.beta, inverse, within.codes, kind, frequency=frequency)
     findings = [_size_finding(within, kind), *_repair_finding(found.repaired, within)]
-    findings += _alone_finding(found.n_alone, within, kind)
-    covariance = rows.to_original(found.covariance)
-    findings += _zero_finding(covariance, maximum, problem, within)
-    return SamplingCovariance(covariance, within.counts, tuple(findings))
+    silent = rows.back @ found.silent
+    lone = np.sum(silent**2, axis=1) > 0.5 * np.diag(maximum.inverse)
+    findings += _lone_finding(lone, maximum, problem, within)
+    return SamplingCovariance(rows.to_original(found.covariance), within.counts, tuple(findings))
 
 
 # -- the rows that a sandwich sums over ------------------------------------------------------------------------------
@@ -224,28 +224,20 @@ def _repair_finding(repaired: bool, groups: Groups) -> list[Finding]:
     return [Finding("two-way", "warning", text, remedy)]
 
 
-def _alone_finding(n_alone: int, groups: Groups, kind: str) -> list[Finding]:
-    if n_alone == 0:
-        return []
-    text = (
-        f"{n_alone} cluster(s) of {' or '.join(groups.names)} alone identify some combination of the coefficients, as "
-        f"they do where each has its own indicator: {kind} has no correction in that direction, and needs none."
-    )
-    return [Finding("lone-cluster", "info", text)]
-
-
-def _zero_finding(covariance: Array, maximum: Maximum, problem: Problem, groups: Groups) -> list[Finding]:
-    """Terms that one cluster alone speaks of: the sum of its scores is zero, and so is the sandwich."""
-    lost = np.diag(covariance) < _NOTHING * np.diag(maximum.inverse)
-    if not lost.any():
+def _lone_finding(
+    lone: NDArray[np.bool_], maximum: Maximum, problem: Problem, groups: Groups
+) -> list[Finding]:
+    """Terms that one cluster alone speaks of: the sum of its scores is zero there, and nothing is left to measure."""
+    if not lone.any():
         return []
     kept = maximum.aliases.kept
     if maximum.separation is not None:
         kept = kept[maximum.separation.identified]
-    terms = tuple(problem.terms[j] for j in kept[lost])
+    terms = tuple(problem.terms[j] for j in kept[lone])
+    named = ", ".join(terms[:_NAMED]) + (f" and {len(terms) - _NAMED} more" if len(terms) > _NAMED else "")
     text = (
-        f"The cluster-robust variance of {', '.join(terms)} is zero, because a single cluster of "
-        f"{' or '.join(groups.names)} identifies it: its standard error and p-value mean nothing."
+        f"A single cluster of {groups.names[0]} identifies {named}: with one cluster there is no variation between "
+        "clusters to measure, and a standard error over clusters is far too small."
     )
-    remedy = "Take the term out, or read its classical standard error: MLE(covariance='classical')."
+    remedy = "Read such coefficients as fixed, or take their standard error from MLE(covariance='HC3')."
     return [Finding("lone-cluster", "warning", text, remedy, terms)]
