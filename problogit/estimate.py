@@ -17,6 +17,7 @@ import numpy as np
 from problogit._version import __version__
 from problogit.core.coefficients import CoefficientDistribution
 from problogit.core.likelihood import BinomialLikelihood
+from problogit.core.one_step import Linearised
 from problogit.core.path_record import PathRecord
 from problogit.core.priors.base import ResolvablePrior
 from problogit.data.rows import Array
@@ -217,6 +218,19 @@ class Estimator(ABC):
         raise NotAvailableError(
             "This fit has no penalty path: its strength was given, not chosen. Fit Penalized(prior, select='cv') (or "
             "'aic', 'bic', 'evidence'), or compute a path without a choice: model.path(prior)."
+        )
+
+    def linearised(self, estimate: Estimate) -> Linearised:
+        """The fit as weighted least squares at its optimum: what leverage and one-step influence are made of.
+
+        Raises
+        ------
+        NotAvailableError
+            The method has no optimum at which its estimate could be linearised.
+        """
+        raise NotAvailableError(
+            f"Leverage and one-step influence belong to an optimum of the likelihood or of likelihood times prior, and "
+            f"{self.describe()} is none. Fit the same model with Penalized(prior) of the same prior, or with MLE()."
         )
 
     def refusal(self, question: str, problem: Problem) -> str:

@@ -32,6 +32,7 @@ LAYERS = (
         "core.newton",
         "core.newton_cg",
         "core.null",
+        "core.one_step",
         "core.path*",
         "core.profile",
         "core.proximal*",

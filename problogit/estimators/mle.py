@@ -13,6 +13,7 @@ from scipy.special import ndtr
 
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.maximum import Maximum
+from problogit.core.one_step import Linearised
 from problogit.core.priors.base import ResolvablePrior
 from problogit.core.priors.flat import Flat
 from problogit.core.separation import Separation
@@ -28,6 +29,7 @@ from problogit.errors import (
 )
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
 from problogit.estimators.cluster import CR_KINDS, cluster_meat
+from problogit.estimators.linearised import linearised_maximum
 from problogit.estimators.mle_bootstrap import bootstrapped
 from problogit.estimators.mle_covariance import (
     COVARIANCES,
@@ -262,6 +264,10 @@ class MLE(Estimator):
             groups = read_groups(problem, self.columns or problem.default_groups, self.covariance)
             return cluster_meat(likelihood, beta, groups.codes)
         return score_meat(likelihood, beta, frequency=problem.weights_type == "frequency")
+
+    def linearised(self, estimate: Estimate) -> Linearised:
+        """The identified coefficients with their classical covariance, whatever the covariance of the fit."""
+        return linearised_maximum(estimate.problem, cast(MLEDetails, estimate.details).maximum)
 
     def describe(self) -> str:
         """One phrase for headers."""

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from problogit.core.coefficients import PointCoefficients
+from problogit.core.one_step import Linearised
 from problogit.core.path_record import PathRecord
 from problogit.core.priors.base import ResolvablePrior
 from problogit.core.priors.flat import Flat
@@ -22,6 +23,7 @@ from problogit.core.scaling import Scaling
 from problogit.data.rows import Array
 from problogit.errors import ConvergenceWarning, EstimationError, InputError, explain
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
+from problogit.estimators.linearised import linearised_maximum, linearised_mode
 from problogit.estimators.mle import MLE, MLEDetails
 from problogit.estimators.path_selection import ChosenStrength, choose_strength
 from problogit.estimators.penalized_bootstrap import resample
@@ -286,6 +288,16 @@ class Penalized(Estimator):
     def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
         """None: a shrunken estimate has no test of beta = 0. Under a flat prior, those of `MLE`."""
         return MLE().summary_columns(estimate) if isinstance(estimate.details, MLEDetails) else {}
+
+    def linearised(self, estimate: Estimate) -> Linearised:
+        """With the curvature of the prior; coefficients at the kink of an L1 penalty are held there."""
+        details, problem = estimate.details, estimate.problem
+        if isinstance(details, MLEDetails):
+            return linearised_maximum(problem, details.maximum)
+        if isinstance(details, PenalizedDetails):
+            beta = estimate.coefficients.location
+            return linearised_mode(problem, details.prior, details.scaling, beta)
+        return super().linearised(estimate)
 
     def refusal(self, question: str, problem: Problem) -> str:
         """Under a flat prior this is maximum likelihood, and answers what that answers."""
