@@ -19,7 +19,7 @@ from problogit.validation import check_choice, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KINDS", "TestResult", "kind_notes", "made_result", "run_test", "test"]
+__all__ = ["KINDS", "TestResult", "kind_notes", "made_result", "run_test", "term_columns", "test"]
 
 Columns = NDArray[np.int64]
 _NAMES = {"lr": "Likelihood-ratio test", "wald": "Wald test", "score": "Score test"}
@@ -113,7 +113,7 @@ def test(
     refusal = estimate.method.refusal(kind, estimate.problem)
     if refusal:
         raise NotAvailableError(refusal)
-    columns = _columns(estimate.problem, term)
+    columns = term_columns(estimate.problem, term)
     label = f"{term if isinstance(term, str) else ' = '.join(term)} = 0"
     restricted = Restricted.without(estimate, columns)
     if restricted.df == 0:
@@ -149,7 +149,8 @@ def kind_notes(estimate: Estimate, kind: str, df: int, wanted: int) -> tuple[str
     return tuple(notes)
 
 
-def _columns(problem: Problem, term: str | Sequence[str]) -> Columns:
+def term_columns(problem: Problem, term: str | Sequence[str]) -> Columns:
+    """Positions of the columns of a term of the formula, of a column, or of several of either; `InputError` if none."""
     factors = dict(problem.design.factors)
     known = dict.fromkeys([*factors, *problem.terms])
     listed = f"There are {', '.join(known)}."

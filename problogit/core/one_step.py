@@ -1,12 +1,12 @@
 """What an estimate does when one row is left out, to first order: leverage and the one-step deletion.
 
-At its optimum a logistic fit is a weighted least-squares problem. With B = (X'WX + L)^-1, W_i = w_i m_i p_i (1 - p_i) and
-L minus the Hessian of the log prior (0 for maximum likelihood), one Newton step from the estimate without row i is
+At its optimum a logistic fit is a weighted least-squares problem. With B = (X'WX + L)^-1, W_i = w_i m_i p_i (1 - p_i)
+and L minus the Hessian of the log prior (0 for maximum likelihood), one Newton step from the estimate without row i is
 
     b - b_(i) = B x_i e_i / (1 - h_i),   e_i = w_i (s_i - m_i p_i),   h_i = W_i x_i' B x_i,
 
-exactly (Pregibon 1981, Ann. Statist. 9:705). h_i is the leverage; sum h_i is the number of coefficients, or the effective
-number under a penalty. A row that stands for several identical units (a frequency weight) loses one of them.
+exactly (Pregibon 1981, Ann. Statist. 9:705). h_i is the leverage; sum h_i is the number of coefficients, or the
+effective number under a penalty. A row that stands for several identical units (a frequency weight) loses one of them.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ __all__ = ["linearised_maximum", "linearised_mode"]
 
 _MATRIX_UP_TO = 4000  # columns for which a square matrix is formed and inverted
 _TOO_MANY = (
-    "Leverage and influence need a square matrix of the {count} columns, and at most {most} are taken. Fit fewer terms, or "
-    "choose some by an L1 penalty: Penalized(Laplace(...))."
+    "Leverage and influence need a square matrix of the {count} columns, and at most {most} are taken. Fit fewer terms, "
+    "or choose some by an L1 penalty: Penalized(Laplace(...))."
 )
 
 
@@ -80,8 +80,8 @@ def linearised_mode(problem: Problem, prior: ResolvedPrior, scaling: Scaling, be
     total = data + prior.scaled(scaling).hessian(gamma)[np.ix_(active, active)]
     if active.size and not is_positive_definite(total):
         raise NotAvailableError(
-            "The penalized likelihood is not curved downwards in every direction at its optimum, so that no first-order "
-            "influence exists. Fit Penalized(Normal(...)) of the same scale."
+            "The penalized likelihood is not curved downwards in every direction at its optimum, so that no "
+            "first-order influence exists. Fit Penalized(Normal(...)) of the same scale."
         )
     still = prior.n_terms - active.size
     notes = (f"{still} coefficients at the kink of their L1 penalty are held there.",) if still else ()
