@@ -19,10 +19,11 @@ from problogit.core.priors.student_t import Cauchy, StudentT
 from problogit.estimators.bayes import Bayes
 from problogit.estimators.mle import MLE
 from problogit.estimators.penalized import Penalized
+from problogit.estimators.select import CrossValidation, Evidence, InformationCriterion
 from problogit.fit import Fit, load
 from problogit.model import LogitModel, fit
 from problogit.report import report
-from problogit.results import Calibration, Comparison, compare
+from problogit.results import Calibration, Comparison, PenaltyPath, compare
 
 __all__ = [
     "MLE",
@@ -31,13 +32,17 @@ __all__ = [
     "Cauchy",
     "Comparison",
     "Costs",
+    "CrossValidation",
     "ElasticNet",
+    "Evidence",
     "Fit",
     "Flat",
+    "InformationCriterion",
     "Laplace",
     "LogitModel",
     "Normal",
     "Penalized",
+    "PenaltyPath",
     "Priors",
     "StudentT",
     "__version__",

@@ -21,6 +21,7 @@ from problogit.analysis import (
     term_table,
     totals,
 )
+from problogit.analysis import path as paths
 from problogit.analysis import tests as term_tests
 from problogit.analysis.decisions import Costs
 from problogit.data.rows import Array, Unseen
@@ -168,6 +169,16 @@ class Fit:
     def diagnostics(self) -> diagnostics.Diagnostics:
         """What was checked, what was found, what to do."""
         return diagnostics.diagnostics(self.estimate)
+
+    @property
+    def path(self) -> pd.DataFrame:
+        """Tidy frame of the path on which the strength was chosen: ``factor, term, estimate``."""
+        return paths.path(self.estimate)
+
+    @property
+    def path_values(self) -> pd.DataFrame:
+        """One row for each strength of the path: degrees of freedom, fit, score, and which was chosen."""
+        return paths.path_values(self.estimate)
 
     # -- figures -----------------------------------------------------------------------------------------------
 

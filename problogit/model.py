@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from problogit.core.priors.base import ResolvablePrior
 from problogit.data.array_design import build_from_arrays
 from problogit.data.design import build_from_formula
 from problogit.data.rows import Array, Matrix
@@ -15,11 +16,14 @@ from problogit.errors import InputError, explain
 from problogit.estimate import Estimator
 from problogit.estimators.bayes import Bayes
 from problogit.estimators.mle import MLE
+from problogit.estimators.path import compute_path, open_path
 from problogit.estimators.penalized import Penalized
+from problogit.estimators.select import checked_grid
 from problogit.execution import Executor
 from problogit.fit import Fit
 from problogit.problem import Problem, WeightsType, make_problem
 from problogit.progress import Progress, resolve_progress
+from problogit.results import PenaltyPath
 from problogit.validation import check_choice
 
 __all__ = ["LogitModel", "fit"]
@@ -211,6 +215,32 @@ class LogitModel:
             raise InputError(explain("execution", "must be an executor such as Threads(2)", execution))
         problem = self.problem if execution is None else self.problem.with_executor(execution)
         return Fit(method.estimate(problem, resolve_progress(progress)))
+
+    def path(
+        self,
+        prior: ResolvablePrior,
+        *,
+        n_values: int = 100,
+        ratio: float | None = None,
+        values: Sequence[float] | None = None,
+        progress: bool | Progress | None = None,
+    ) -> PenaltyPath:
+        """Penalized fits at falling strengths, without choosing one.
+
+        Parameters
+        ----------
+        prior : Prior or Priors
+            Its penalties are multiplied by one common factor.
+        n_values, ratio, values
+            The grid of factors, as in `CrossValidation`.
+        progress : bool or Progress, optional
+        """
+        if not isinstance(prior, ResolvablePrior):
+            raise InputError(explain("prior", "must be a prior", prior, "As in model.path(Laplace(1.0))."))
+        grid = checked_grid(n_values, ratio, values)
+        path = open_path(self.problem, prior.resolve(self.problem))
+        record, _ = compute_path(path, grid, resolve_progress(progress))
+        return PenaltyPath(record, self.problem.terms)
 
     def __str__(self) -> str:
         """One line about the model and its data."""

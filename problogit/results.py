@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from problogit.analysis import path as paths
 from problogit.analysis.calibration import CalibrationResult
 from problogit.analysis.compare import ComparisonResult, compare_estimates
+from problogit.core.path_record import PathRecord
 from problogit.estimate import HasEstimate
 from problogit.tables import render, text
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Calibration", "Comparison", "compare"]
+__all__ = ["Calibration", "Comparison", "PenaltyPath", "compare"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +120,47 @@ class Comparison:
     def __str__(self) -> str:
         """The table in plain text."""
         return self.to_text()
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, eq=False)
+class PenaltyPath:
+    """Penalized fits at falling strengths, from all zero to nearly unpenalized.
+
+    Attributes
+    ----------
+    record : PathRecord
+    terms : tuple of str
+    """
+
+    record: PathRecord
+    terms: tuple[str, ...]
+
+    @property
+    def coefficients(self) -> pd.DataFrame:
+        """Tidy frame ``factor, term, estimate``; terms that are zero throughout are left out."""
+        return paths.coefficient_frame(self.record, self.terms)
+
+    @property
+    def values(self) -> pd.DataFrame:
+        """One row for each strength: degrees of freedom, non-zero coefficients, log-likelihood, deviance."""
+        return paths.value_frame(self.record)
+
+    def plot(self, ax: Axes | None = None, terms: Sequence[str] | None = None) -> Axes:
+        """Coefficients against the strength."""
+        from problogit.plots import draw_path
+
+        return draw_path(self.coefficients, ax, terms)
+
+    def __str__(self) -> str:
+        """One line."""
+        record = self.record
+        ended = f"; it ends because {record.ended}" if record.ended else ""
+        return (
+            f"Penalty path of {record.n_values} values, factors {record.factors[0]:.4g} to {record.factors[-1]:.4g}, "
+            f"{record.n_nonzero[0]} to {record.n_nonzero[-1]} penalized coefficients not zero{ended}."
+        )
 
     __repr__ = __str__
 

@@ -34,7 +34,7 @@ _STEPS = 60
 _HALVINGS = 30
 _PATIENT = 4  # steps to one optimum after which the model is made anew
 _STUCK = 10  # steps after which it is made anew on the way
-_WATCHED = 0.25  # share of the columns up to which those that pass the strong rule are copied
+_WATCHED = 0.25  # share of the columns below which only those that pass the strong rule are looked at
 _IDLE = 50  # zeros among the working columns that are carried along
 
 
@@ -126,6 +126,7 @@ class _Path:
         self.columns = ScaledColumns(likelihood)
         self.events = likelihood.weights * likelihood.successes
         self.total = likelihood.weights * likelihood.trials
+        self.kinked = np.flatnonzero(penalty.l1 > 0)
         self.working = (penalty.l1 == 0) | (start != penalty.loc)
         positions = np.flatnonzero(self.working)
         self.u = (start - penalty.loc)[positions]
@@ -147,8 +148,7 @@ class _Path:
 
     def advance(self, factor: float) -> int:
         """Go to the optimum at `factor`; the number of steps that were taken."""
-        watched = self._survivors(factor)
-        block = self._copied(watched)
+        watched, block = self._survivors(factor)
         self.model.set_bend(factor * self.penalty.l2[self.model.positions])
         self.settled, taken, fresh = False, 0, False
         for _ in range(_STEPS):
@@ -171,18 +171,17 @@ class _Path:
                 break
             else:  # at the optimum of what is watched: now all columns
                 self.gradient = self.columns.products(self.residual)
-                watched, block = np.arange(self.gradient.size), None
+                watched, block = self.kinked, None
         self._tidy(factor, taken)
         return taken
 
-    def _survivors(self, factor: float) -> Positions:
-        """Columns that the strong rule does not discard."""
+    def _survivors(self, factor: float) -> tuple[Positions, Block | None]:
+        """The columns that the strong rule does not discard, and a copy of them; all, and None, where they are many."""
         bound = self.penalty.l1 * (2 * factor - self.factor if self.factor else 0.0)
-        return np.flatnonzero((self.penalty.l1 > 0) & (np.abs(self.gradient) >= bound))
-
-    def _copied(self, watched: Positions) -> Block | None:
-        """The watched columns apart from the others where they are few; None: the gradient is taken of all."""
-        return self.columns.take(watched) if watched.size < _WATCHED * self.gradient.size else None
+        found = self.kinked[np.abs(self.gradient[self.kinked]) >= bound[self.kinked]]
+        if found.size >= _WATCHED * self.gradient.size:
+            return self.kinked, None
+        return found, self.columns.take(found)
 
     def _admit(self, factor: float, watched: Positions) -> None:
         """Watched columns that break the optimality conditions become working columns."""

@@ -24,6 +24,7 @@ __all__ = [
     "Grid",
     "InformationCriterion",
     "Selection",
+    "checked_grid",
     "selection_of",
 ]
 

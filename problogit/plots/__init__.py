@@ -6,5 +6,16 @@ from problogit.plots.calibration import calibration
 from problogit.plots.curve import probability_curve
 from problogit.plots.distribution import probability_distribution
 from problogit.plots.forest import forest, forest_frame
+from problogit.plots.path import draw_path, draw_scores, path, path_scores
 
-__all__ = ["calibration", "forest", "forest_frame", "probability_curve", "probability_distribution"]
+__all__ = [
+    "calibration",
+    "draw_path",
+    "draw_scores",
+    "forest",
+    "forest_frame",
+    "path",
+    "path_scores",
+    "probability_curve",
+    "probability_distribution",
+]
