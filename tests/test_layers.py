@@ -25,7 +25,9 @@ LAYERS = (
     (
         "core",
         "core.coefficients",
+        "core.debiased*",
         "core.density",
+        "core.early_stopping*",
         "core.infinite",
         "core.inverse_root",
         "core.maximum",

@@ -10,8 +10,10 @@ from problogit.core.likelihood import kernel
 
 __all__ = ["null_intercept", "null_value"]
 
+_CLOSE = 1e-12  # a Newton step of this size leaves an error of its square
 
-def null_intercept(events: Array, trials: Array, offset: Array) -> float:
+
+def null_intercept(events: Array, trials: Array, offset: Array, near: float | None = None) -> float:
     """Maximum-likelihood intercept of logit p = b + offset.
 
     Closed form, logit of the event rate, where the offset is constant; otherwise a safeguarded one-dimensional
@@ -21,6 +23,8 @@ def null_intercept(events: Array, trials: Array, offset: Array) -> float:
     ----------
     events, trials, offset : ndarray, shape (n_rows,)
         Weighted events and trials.
+    near : float, optional
+        A guess, where there is one: the intercept of a similar offset.
     """
     total, happened = float(trials.sum()), float(events.sum())
     if happened <= 0 or happened >= total:
@@ -29,7 +33,7 @@ def null_intercept(events: Array, trials: Array, offset: Array) -> float:
     if np.ptp(offset) == 0:
         return start - float(offset[0])
     low, high = start - float(offset.max()), start - float(offset.min())
-    intercept = (low + high) / 2
+    intercept = (low + high) / 2 if near is None or not low <= near <= high else near
     for _ in range(200):
         p = expit(intercept + offset)
         score = happened - float(trials @ p)
@@ -39,7 +43,7 @@ def null_intercept(events: Array, trials: Array, offset: Array) -> float:
         proposed = intercept + step
         if not low <= proposed <= high:
             proposed = (low + high) / 2
-        if abs(proposed - intercept) <= 1e-15 * max(1.0, abs(intercept)):
+        if abs(proposed - intercept) <= _CLOSE * max(1.0, abs(intercept)):
             return proposed
         intercept = proposed
     return intercept
