@@ -160,6 +160,12 @@ def expected_total(
     )
 
 
+_NO_SPREAD = (
+    "some bootstrap resamples have infinite or unknown coefficients, and the total then has no standard error; use "
+    "another covariance or a proper prior."
+)
+
+
 @dataclass(frozen=True)
 class _Spread:
     """The two parts of the uncertainty of a total, and where it falls."""
@@ -180,6 +186,8 @@ def _spread(estimate: Estimate, rows: _Weighted, p: Array, mean: float, prob: fl
     if isinstance(coefficients, DrawnCoefficients):
         return _drawn(estimate, coefficients, rows, mean, prob)
     parameter = _delta(coefficients, rows, p)
+    if math.isnan(parameter):
+        return _Spread(math.nan, outcomes, math.nan, math.nan, _NO_SPREAD)
     lower, upper = _normal(rows, p, mean, math.hypot(parameter, outcomes), prob)
     return _Spread(parameter, outcomes, lower, upper)
 

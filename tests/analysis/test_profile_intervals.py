@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from analysis_cases import posterior, problem_of, simulated
+from cluster_cases import pupils
 from reference_cases import glm_cases, options, table
+from scipy.optimize import brentq
+from scipy.stats import chi2
 
 import problogit as plg
 from problogit.analysis import coefficients
 from problogit.analysis.profile import profile_interval
-from problogit.errors import InputError
+from problogit.errors import InputError, SeparationWarning
 from problogit.estimators.mle import MLE
 
 CASES = glm_cases()
@@ -64,3 +67,59 @@ def test_profile_is_refused_where_the_likelihood_does_not_speak():
         profile_interval(robust, X_ALONE)
     with pytest.raises(InputError, match="need a maximum-likelihood fit"):
         profile_interval(posterior(robust.problem, [0.2, 0.8, 0.4, -0.1]), X_ALONE)
+
+
+# -- contrasts and odds ratios, against a root finder over refits with the combination held fixed --------------------
+
+
+def held_at(data, t):
+    """Deviance of the pupils' model with beta[long] - beta[short] = t, by statsmodels."""
+    import statsmodels.api as sm
+
+    long, short = (data["arm"] == "long").to_numpy(float), (data["arm"] == "short").to_numpy(float)
+    X = np.column_stack([np.ones(len(data)), data["hours"], long + short])
+    return sm.GLM(data["passed"], X, family=sm.families.Binomial(), offset=t * long).fit(tol=1e-13).deviance
+
+
+def test_a_profiled_contrast_against_brentq_over_refits():
+    data = pupils()
+    fit = plg.fit("passed ~ hours + arm", data)
+    found = fit.contrast({"arm[T.long]": 1, "arm[T.short]": -1}, interval="profile").iloc[0]
+    limit = fit.deviance + chi2.ppf(0.95, 1)
+    ends = [
+        brentq(
+            lambda t: held_at(data, t) - limit,
+            *sorted((found["estimate"], found["estimate"] + side)),
+            xtol=1e-12,
+        )
+        for side in (-1.5, 1.5)
+    ]
+    width = ends[1] - ends[0]
+    assert abs(found["lower"] - ends[0]) < 1e-6 * width
+    assert abs(found["upper"] - ends[1]) < 1e-6 * width
+    assert found["odds_ratio_upper"] == pytest.approx(np.exp(ends[1]), rel=1e-6)
+    assert found["interval"] == "confidence-profile"
+
+
+def test_profiled_odds_ratios_are_the_exponentials_of_the_ends():
+    fit = plg.fit("passed ~ hours + arm", pupils())
+    ends, ratios = fit.summary(interval="profile"), fit.odds_ratios(interval="profile", units={"hours": 5})
+    factor = np.array([5.0, 1.0, 1.0])[:, None]
+    np.testing.assert_allclose(
+        ratios[["lower", "upper"]], np.exp(factor * ends[["lower", "upper"]].iloc[1:]), rtol=1e-9
+    )
+
+
+def test_where_the_likelihood_never_comes_back_the_contrast_and_the_odds_ratio_are_one_sided():
+    data = pupils()
+    frame = data.assign(rare=np.where(data.index < 3, "yes", "no"))
+    frame.loc[frame.index < 3, "passed"] = 1
+    with pytest.warns(SeparationWarning):
+        fit = plg.fit("passed ~ hours + rare", frame)
+    row = fit.contrast({"rare[T.yes]": 1, "hours": -2}, interval="profile").iloc[0]
+    assert row["upper"] == np.inf
+    assert np.isfinite(row["lower"])
+    ratio = fit.odds_ratios().loc["rare[T.yes]"]
+    assert ratio["upper"] == np.inf
+    assert ratio["lower"] == pytest.approx(np.exp(fit.summary().loc["rare[T.yes]", "lower"]))
+    assert ratio["interval"] == "confidence-profile"

@@ -159,6 +159,7 @@ def test_what_a_fit_with_infinite_draws_answers(rare):
         fit.test("group", "wald")
     assert fit.test("x", "wald").df == 1
     assert np.isnan(fit.expected_total().lower)
+    assert "bootstrap resamples have infinite" in fit.expected_total().reason
     assert str(fit)
 
 
