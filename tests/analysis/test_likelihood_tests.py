@@ -13,8 +13,8 @@ from scipy.stats import chi2
 
 import problogit as plg
 from problogit.analysis import tests as term_tests
-from problogit.analysis.nested import anova
 from problogit.analysis.chi_squared import log_survival
+from problogit.analysis.nested import anova
 from problogit.errors import InputError, NotAvailableError, SeparationWarning
 from problogit.estimators.mle import MLE
 
