@@ -41,6 +41,7 @@ class ModelOptions:
     weights: str | None
     weights_type: WeightsType
     offset: str | None
+    groups: tuple[str, ...]
     prob: float
     seed: int | None
     shape: str
@@ -52,6 +53,10 @@ class ModelOptions:
     def progress(self) -> bool | None:
         """No bar where it was not wanted, else one where standard error is a terminal."""
         return False if self.quiet else None
+
+    def covariance(self, method: str) -> str | None:
+        """Where there are groups, maximum likelihood takes them into account."""
+        return "cluster" if self.groups and method == "mle" else None
 
     def model(self) -> LogitModel:
         """Read the data and build the model."""
@@ -66,6 +71,7 @@ class ModelOptions:
             weights=self.weights,
             weights_type=self.weights_type,
             offset=self.offset,
+            groups=self.groups or None,
         )
 
 
@@ -83,8 +89,11 @@ _MODEL_PARAMETERS = (
         help="What a weight means.",
     ),
     click.option("--offset", metavar="COLUMN", help="Known part of the log-odds."),
+    click.option(
+        "--groups", metavar="COLUMN", multiple=True, help="Clusters of rows; twice for two-way clustering."
+    ),
     click.option("--prob", type=float, default=0.95, show_default=True, help="Probability of intervals."),
-    click.option("--seed", type=int, help="Seed of the random numbers (Bayes)."),
+    click.option("--seed", type=int, help="Seed of the random numbers (Bayes, bootstrap)."),
     click.option("--format", "shape", type=click.Choice(FORMATS), default="table", show_default=True),
     click.option("--report", metavar="F.html", help="Also write a self-contained report."),
     click.option("--strict", is_flag=True, help="Exit with 1 when a fit is not to be trusted."),
@@ -141,10 +150,18 @@ def main() -> None:
 @_takes_a_model
 @click.option("--method", type=click.Choice(["mle", "penalized", "bayes"]), default="mle", show_default=True)
 @click.option("--prior", help='Prior of the coefficients, e.g. "normal(2.5)" or "laplace(0.5)".')
+@click.option(
+    "--covariance", help="Of maximum likelihood: HC0 to HC3, CR1 to CR3 (with --groups), bootstrap."
+)
 @click.option("--odds-ratios", is_flag=True, help="Odds ratios instead of log-odds.")
 @click.option("--save", "save_path", metavar="FIT", help="Save the fit for `problogit predict`.")
 def fit(
-    options: ModelOptions, method: str, prior: str | None, odds_ratios: bool, save_path: str | None
+    options: ModelOptions,
+    method: str,
+    prior: str | None,
+    covariance: str | None,
+    odds_ratios: bool,
+    save_path: str | None,
 ) -> None:
     """Fit FORMULA to DATA (a CSV or Parquet file) and print the result."""
     from problogit.command_helpers import chosen_method
@@ -154,7 +171,7 @@ def fit(
 
     _check_writable("--report", options.report)
     _check_writable("--save", save_path)
-    chosen = chosen_method(method, prior, options.seed)
+    chosen = chosen_method(method, prior, options.seed, covariance or options.covariance(method))
     fitted = options.model().fit(chosen, progress=options.progress)
     if options.shape == "table" and not odds_ratios:
         click.echo(fit_text(fitted.estimate, options.prob))
@@ -181,7 +198,7 @@ def compare(options: ModelOptions, prior: str | None) -> None:
 
     _check_writable("--report", options.report)
     methods = {
-        "MLE": chosen_method("mle", None, None),
+        "MLE": chosen_method("mle", None, None, options.covariance("mle")),
         "Penalized": chosen_method("penalized", prior, None),
         "Bayes": chosen_method("bayes", prior, options.seed),
     }

@@ -72,7 +72,9 @@ def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
     return [ast.literal_eval(argument) for argument in call.args], named
 
 
-def chosen_method(method: str, prior: str | None, seed: int | None) -> Estimator:
+def chosen_method(
+    method: str, prior: str | None, seed: int | None, covariance: str | None = None
+) -> Estimator:
     """The method object that the options describe."""
     from problogit.estimators.bayes import Bayes
     from problogit.estimators.mle import MLE
@@ -86,7 +88,9 @@ def chosen_method(method: str, prior: str | None, seed: int | None) -> Estimator
                     "--prior", "goes with --method penalized or bayes; maximum likelihood has none", prior
                 )
             )
-        return MLE()
+        return MLE() if covariance is None else MLE(covariance, rng=seed)  # type: ignore[arg-type]
+    if covariance is not None:
+        raise InputError(explain("--covariance", "goes with --method mle", covariance))
     if method == "penalized":
         return Penalized() if chosen is None else Penalized(chosen)
     return Bayes(rng=seed) if chosen is None else Bayes(chosen, rng=seed)

@@ -65,6 +65,19 @@ def test_penalized_and_prior_go_through(exam, table):
     assert json.loads(result.stdout)[1]["estimate"] == pytest.approx(expected, rel=1e-9)
 
 
+def test_groups_give_cluster_robust_standard_errors(exam, table):
+    expected = plg.fit("passed ~ hours", table, plg.MLE("CR2", groups="school")).summary()["std_error"]
+    result = run(
+        "fit", exam, "passed ~ hours", "--covariance", "CR2", "--groups", "school", "--format", "json"
+    )
+    found = [line["std_error"] for line in json.loads(result.stdout)]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert "CR1 cluster-robust" in run("fit", exam, "passed ~ hours", "--groups", "school").stdout
+    refused = run("fit", exam, "passed ~ hours", "--method", "penalized", "--covariance", "HC3")
+    assert refused.exit_code == 2
+    assert "--covariance goes with --method mle" in refused.stderr
+
+
 def test_a_saved_fit_predicts_the_same_from_the_command_line(exam, table, tmp_path):
     fit, new, out = str(tmp_path / "a.fit"), str(tmp_path / "new.csv"), tmp_path / "out.csv"
     table.drop(columns="passed").head(7).to_csv(new, index=False)

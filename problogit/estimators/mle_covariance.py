@@ -84,7 +84,7 @@ def read_groups(problem: Problem, groups: tuple[str, ...] | None, covariance: st
     if not names:
         remedy = f"As in MLE(covariance={covariance!r}, groups='school')."
         raise InputError(
-            explain("groups", f"must name the clusters for covariance={covariance!r}", groups, remedy)
+            explain("groups", f"must name the clusters for covariance={covariance!r}", groups or None, remedy)
         )
     found = Groups(names, tuple(problem.group_codes(name) for name in names))
     _check_several(found, problem.rows.n_obs, "rows in use")
