@@ -17,6 +17,7 @@ from problogit.core.priors.normal import Normal
 from problogit.core.priors.per_term import Priors
 from problogit.core.priors.student_t import Cauchy, StudentT
 from problogit.estimators.bayes import Bayes
+from problogit.estimators.early_stopping import EarlyStopping
 from problogit.estimators.mle import MLE
 from problogit.estimators.penalized import Penalized
 from problogit.estimators.select import CrossValidation, Evidence, InformationCriterion
@@ -33,6 +34,7 @@ __all__ = [
     "Comparison",
     "Costs",
     "CrossValidation",
+    "EarlyStopping",
     "ElasticNet",
     "Evidence",
     "Fit",

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 from problogit.core import (
     coefficients,
+    early_stopping_record,
     infinite,
     maximum,
     newton,
@@ -33,7 +34,7 @@ from problogit.data.groups import GroupColumns
 from problogit.data.rows import DataReport, Response, Rows, VariableSummary
 from problogit.errors import InputError, SavedFitError
 from problogit.estimate import Estimate, Finding, FitStats, Provenance, Status
-from problogit.estimators import bayes, mle, penalized, select
+from problogit.estimators import bayes, early_stopping, mle, penalized, select
 from problogit.problem import Problem, SampleSize
 
 __all__ = ["Decoder", "Encoder"]
@@ -69,6 +70,9 @@ def _registry() -> dict[str, type]:
         mle.MLEDetails,
         penalized.Penalized,
         penalized.PenalizedDetails,
+        early_stopping.EarlyStopping,
+        early_stopping.EarlyStoppingDetails,
+        early_stopping_record.Trajectory,
         path_record.PathRecord,
         path_record.SelectionRecord,
         select.CrossValidation,

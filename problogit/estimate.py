@@ -16,6 +16,7 @@ import numpy as np
 
 from problogit._version import __version__
 from problogit.core.coefficients import CoefficientDistribution
+from problogit.core.early_stopping_record import Trajectory
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.one_step import Linearised
 from problogit.core.path_record import PathRecord
@@ -33,13 +34,14 @@ class Status(enum.Enum):
 
     CONVERGED = "The fit converged."
     SEPARATED = "The data are separated: some maximum-likelihood coefficients are infinite."
+    STOPPED = "The fit was stopped before the maximum of the likelihood, as asked."
     NOT_CONVERGED = "The optimiser stopped before it converged; do not report these numbers."
     DIAGNOSTICS_FAILED = "The sampler's diagnostics give reason not to trust these draws yet."
 
     @property
     def trusted(self) -> bool:
         """True where the numbers may be reported as they are."""
-        return self is Status.CONVERGED
+        return self in (Status.CONVERGED, Status.STOPPED)
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,10 @@ class Estimator(ABC):
             "This fit has no penalty path: its strength was given, not chosen. Fit Penalized(prior, select='cv') (or "
             "'aic', 'bic', 'evidence'), or compute a path without a choice: model.path(prior)."
         )
+
+    def trajectory(self, estimate: Estimate) -> Trajectory | None:
+        """The gradient steps behind a fit that was stopped early; None for every other."""
+        return None
 
     def linearised(self, estimate: Estimate) -> Linearised:
         """The fit as weighted least squares at its optimum: what leverage and one-step influence are made of.

@@ -147,7 +147,7 @@ def spectrum(likelihood: BinomialLikelihood, intercept: int | None, gamma: Array
         return None
     if slopes.size <= n:
         values = np.linalg.eigvalsh(_profiled(likelihood.information(gamma)[2], intercept))
-        return np.maximum(values, 0.0)
+        return np.asarray(np.maximum(values, 0.0))
     eta = likelihood.eta(gamma)
     working = likelihood.weights * likelihood.trials * expit(eta) * expit(-eta)
     products = np.asarray(row_products(ScaledColumns(likelihood).take(slopes)))
@@ -155,7 +155,7 @@ def spectrum(likelihood: BinomialLikelihood, intercept: int | None, gamma: Array
         mean = products @ (working / working.sum())
         products = products - mean[:, None] - mean[None, :] + float(working @ mean) / float(working.sum())
     root = np.sqrt(working)
-    return np.maximum(np.linalg.eigvalsh(products * np.outer(root, root)), 0.0)
+    return np.asarray(np.maximum(np.linalg.eigvalsh(products * np.outer(root, root)), 0.0))
 
 
 def stopped_df(eigenvalues: Array, rate: float, steps: int) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from problogit.core.coefficients import PointCoefficients
+from problogit.core.early_stopping_record import Trajectory
 from problogit.core.one_step import Linearised
 from problogit.core.path_record import PathRecord
 from problogit.core.priors.base import ResolvablePrior
@@ -23,6 +24,7 @@ from problogit.core.scaling import Scaling
 from problogit.data.rows import Array
 from problogit.errors import ConvergenceWarning, EstimationError, InputError, explain
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
+from problogit.estimators.early_stopping import EarlyStopping, EarlyStoppingDetails, fit_stopped
 from problogit.estimators.linearised import linearised_maximum, linearised_mode
 from problogit.estimators.mle import MLE, MLEDetails
 from problogit.estimators.path_selection import ChosenStrength, choose_strength
@@ -123,13 +125,16 @@ class Penalized(Estimator):
         for smooth priors. ``sandwich``: the sampling covariance, which ignores the bias of shrinkage; the default under
         sampling weights. ``bootstrap``: rows drawn with replacement and fitted again. ``none``: the default where any
         part of the prior is L1, and beyond 4000 columns.
+    early_stopping : EarlyStopping, optional
+        Regularise by stopping gradient steps instead of by a penalty: with a flat prior, and without `select`. Its
+        intervals are ``none`` or ``bootstrap``.
     solver : {"auto", "newton", "lbfgs", "newton-cg", "proximal-newton"}
         One optimum, whatever the road. ``auto``: proximal Newton where the prior has an L1 part; else Newton up to 2000
         columns, Newton-CG beyond.
     resamples : int, default 1000
         Of the bootstrap.
     rng : int, Generator or None
-        Of the bootstrap and of the folds of ``select="cv"``.
+        Of the bootstrap, of the folds of ``select="cv"`` and of the rows that early stopping holds out.
 
     Raises
     ------
@@ -140,6 +145,7 @@ class Penalized(Estimator):
     prior: ResolvablePrior = DEFAULT_PRIOR
     select: str | Selection | None = None
     inference: Literal["curvature", "sandwich", "bootstrap", "none"] | None = None
+    early_stopping: EarlyStopping | None = None
     solver: Literal["auto", "newton", "lbfgs", "newton-cg", "proximal-newton"] = "auto"
     resamples: int = 1000
     rng: int | np.random.Generator | None = None
@@ -154,8 +160,34 @@ class Penalized(Estimator):
         if self.inference is not None:
             check_choice("inference", self.inference, INFERENCE)
         check_choice("solver", self.solver, SOLVERS)
+        if self.early_stopping is not None:
+            self._check_early_stopping()
         check_integer("resamples", self.resamples, 2)
         seed_sequence(self.rng if not isinstance(self.rng, np.random.Generator) else None)
+
+    def _check_early_stopping(self) -> None:
+        if not isinstance(self.early_stopping, EarlyStopping):
+            remedy = "As in Penalized(early_stopping=EarlyStopping(patience=20))."
+            raise InputError(
+                explain("early_stopping", "must be an EarlyStopping", self.early_stopping, remedy)
+            )
+        if self.prior is DEFAULT_PRIOR:
+            object.__setattr__(self, "prior", Flat())
+        remedy = "Leave it out: the steps alone regularise."
+        if not isinstance(self.prior, Flat):
+            raise InputError(explain("prior", "must be Flat() with early_stopping", self.prior, remedy))
+        if self.select is not None:
+            raise InputError(
+                explain(
+                    "select", "must be None with early_stopping, which has no strength", self.select, remedy
+                )
+            )
+        if self.inference not in (None, "none", "bootstrap"):
+            rule = "must be 'bootstrap' or 'none' with early_stopping, whose estimate is no optimum"
+            raise InputError(explain("inference", rule, self.inference))
+        if self.solver != "auto":
+            rule = "must be 'auto' with early_stopping, whose steps are plain gradient steps"
+            raise InputError(explain("solver", rule, self.solver))
 
     @property
     def name(self) -> str:
@@ -165,6 +197,12 @@ class Penalized(Estimator):
     def estimate(self, problem: Problem, progress: Progress = SILENT) -> Estimate:
         """Maximise the penalized likelihood of `problem`."""
         started = time.perf_counter()
+        if self.early_stopping is not None:
+            resamples = self.resamples if self.inference == "bootstrap" else None
+            seeds = seed_sequence(self.rng)
+            return fit_stopped(
+                self, self.early_stopping, problem, resamples=resamples, seeds=seeds, progress=progress
+            )
         prior = self.prior.resolve(problem)
         if prior.flat.all() and self.select is None:
             return self._maximum_likelihood(problem, progress)
@@ -301,13 +339,13 @@ class Penalized(Estimator):
 
     def refusal(self, question: str, problem: Problem) -> str:
         """Under a flat prior this is maximum likelihood, and answers what that answers."""
-        if isinstance(self.prior, Flat) and self.inference != "none":
+        if isinstance(self.prior, Flat) and self.inference != "none" and self.early_stopping is None:
             return MLE().refusal(question, problem)
         return super().refusal(question, problem)
 
     def raw(self, estimate: Estimate) -> Any:
         """The `OptimizeResult` of `scipy.optimize.minimize`; under a flat prior, the raw result of `MLE`."""
-        if isinstance(estimate.details, PenalizedDetails):
+        if isinstance(estimate.details, (PenalizedDetails, EarlyStoppingDetails)):
             return estimate.details.raw
         return MLE().raw(estimate)
 
@@ -327,6 +365,10 @@ class Penalized(Estimator):
     def _record(estimate: Estimate) -> PathRecord | None:
         return estimate.details.path if isinstance(estimate.details, PenalizedDetails) else None
 
+    def trajectory(self, estimate: Estimate) -> Trajectory | None:
+        """The gradient steps of early stopping."""
+        return estimate.details.trajectory if isinstance(estimate.details, EarlyStoppingDetails) else None
+
     def surrogate(self) -> Penalized:
         """Itself, without resampling inside resampling."""
         return replace(self, inference="none") if self.inference == "bootstrap" else self
@@ -336,6 +378,8 @@ class Penalized(Estimator):
         how = "" if self.inference is None else f", {self.inference} intervals"
         if self.inference == "none":
             how = ", no intervals"
+        if self.early_stopping is not None:
+            return f"maximum likelihood by {self.early_stopping.describe()}{how}"
         chosen = "" if self.select is None else f", strength chosen by {selection_of(self.select).describe()}"
         return f"penalized likelihood with prior {self.prior.describe()}{chosen}{how}"
 

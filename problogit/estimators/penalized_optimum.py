@@ -23,7 +23,7 @@ from problogit.core.proximal import maximise_l1
 from problogit.core.proximal_quadratic import Penalty, violation
 from problogit.data.rows import Array
 
-__all__ = ["SOLVERS", "Optimum", "PenalizedLikelihood", "choose_solver", "find_optimum"]
+__all__ = ["SOLVERS", "Optimum", "PenalizedLikelihood", "choose_solver", "find_optimum", "optimize_result"]
 
 SOLVERS = ("auto", "newton", "lbfgs", "newton-cg", "proximal-newton")
 _NEWTON_UP_TO = 2000  # columns: above, a Hessian costs more than the products of a conjugate-gradient step
@@ -190,7 +190,8 @@ def _run(objective: PenalizedLikelihood, start: Array, **how: Any) -> OptimizeRe
     return found
 
 
-def _result(**fields: Any) -> OptimizeResult:
+def optimize_result(**fields: Any) -> OptimizeResult:
+    """An `OptimizeResult` with these fields."""
     made: Any = OptimizeResult  # its type information knows no fields
     return cast(OptimizeResult, made(**fields))
 
@@ -198,7 +199,7 @@ def _result(**fields: Any) -> OptimizeResult:
 def _newton(objective: PenalizedLikelihood, start: Array) -> OptimizeResult:
     def method(_fun: Any, x0: Array, **_: Any) -> OptimizeResult:
         end = maximise(objective, x0, tolerance=1e-10, max_iterations=200)
-        return _result(
+        return optimize_result(
             x=end.x,
             fun=-end.value,
             jac=-end.gradient,
@@ -216,7 +217,7 @@ def _newton(objective: PenalizedLikelihood, start: Array) -> OptimizeResult:
 def _proximal_newton(objective: PenalizedLikelihood, start: Array) -> OptimizeResult:
     def method(_fun: Any, x0: Array, **_: Any) -> OptimizeResult:
         end = maximise_l1(objective, objective.penalty, x0)
-        return _result(
+        return optimize_result(
             x=end.x,
             fun=-end.value,
             jac=-end.gradient,
@@ -240,7 +241,7 @@ def _lbfgs(objective: PenalizedLikelihood, start: Array) -> OptimizeResult:
 def _newton_cg(objective: PenalizedLikelihood, start: Array) -> OptimizeResult:
     def method(_fun: Any, x0: Array, **_: Any) -> OptimizeResult:
         end = maximise_by_products(objective, x0)
-        return _result(
+        return optimize_result(
             x=end.x,
             fun=-end.value,
             jac=-end.gradient,
