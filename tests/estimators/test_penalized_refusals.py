@@ -159,7 +159,7 @@ def test_an_optimiser_that_gives_up_is_said(monkeypatch: pytest.MonkeyPatch) -> 
         found = penalized_optimum._run(
             objective, start, method="Newton-CG", options={"maxiter": 1}, hessp=None
         )
-        return penalized_optimum._result(**{**found, "x": start + 1.0, "success": False})
+        return penalized_optimum.optimize_result(**{**found, "x": start + 1.0, "success": False})
 
     monkeypatch.setattr(penalized_optimum, "_lbfgs", tired)
     with pytest.warns(ConvergenceWarning, match="stopped before it converged"):
