@@ -136,8 +136,11 @@ class Encoder:
 
     def _groups(self, problem: Problem, columns: tuple[str, ...]) -> dict[str, Any]:
         """The groups that the method or the model names, as codes of the rows in use."""
-        default = problem.default_groups
-        codes = {name: self._array(problem.group_codes(name)) for name in dict.fromkeys((*columns, *default))}
+        rows, default = problem.rows, problem.default_groups
+        if rows.groups is None:
+            return {"codes": {}, "default": []}
+        names = dict.fromkeys((*columns, *default))
+        codes = {name: self._array(rows.groups.codes(name, rows.kept, complete=False)) for name in names}
         return {"codes": codes, "default": list(default)}
 
     def _array(self, array: np.ndarray[Any, Any]) -> dict[str, Any]:
@@ -235,9 +238,9 @@ class Decoder:
     def _groups(self, tree: Mapping[str, Any], kept: Any, index: Any) -> GroupColumns:
         given: dict[str, Column] = {}
         for name, codes in tree["codes"].items():
-            everywhere = np.zeros(len(index), dtype=np.int64)
+            everywhere = np.full(len(index), -1, dtype=np.int64)
             everywhere[kept] = self.value(codes)
-            given[str(name)] = Numbers(everywhere)
+            given[str(name)] = Numbers(everywhere, everywhere < 0)
         return GroupColumns(
             len(index), index, given=given, default=tuple(str(name) for name in tree["default"])
         )

@@ -70,7 +70,7 @@ class GroupColumns:
         """Every column that there is."""
         return (*self.given, *(() if self.source is None else self.source.names))
 
-    def codes(self, name: str, kept: Codes) -> Codes:
+    def codes(self, name: str, kept: Codes, *, complete: bool = True) -> Codes:
         """The group of each row in use, 0 to G - 1 in order of first appearance, shape (n_obs,).
 
         Parameters
@@ -78,6 +78,8 @@ class GroupColumns:
         name : str
         kept : ndarray of int, shape (n_obs,)
             Positions of the rows in the table.
+        complete : bool
+            Insist on a group for every row; without it, -1 where it is missing.
 
         Raises
         ------
@@ -86,7 +88,7 @@ class GroupColumns:
         """
         column = self._column(name).take(kept)
         gaps = np.flatnonzero(column.is_missing())
-        if gaps.size:
+        if gaps.size and complete:
             where = show_rows(self.index, kept[gaps])
             raise DataError(
                 f"groups: column {name!r} is missing in {gaps.size} of the {kept.size} rows in use ({where}). Every "
@@ -96,7 +98,10 @@ class GroupColumns:
         import pandas as pd  # its hash table, as for patterns
 
         labels = column.codes if isinstance(column, Labels) else column.values
-        return np.asarray(pd.factorize(labels)[0], dtype=np.int64)
+        codes = np.asarray(pd.factorize(labels)[0], dtype=np.int64)
+        if gaps.size:
+            codes[gaps] = -1
+        return codes
 
     def _column(self, name: str) -> Column:
         if name in self.given:

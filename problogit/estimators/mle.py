@@ -34,6 +34,7 @@ from problogit.estimators.mle_bootstrap import bootstrapped
 from problogit.estimators.mle_covariance import (
     COVARIANCES,
     Groups,
+    dot_findings,
     read_groups,
     sampling_covariance,
     separated_rows,
@@ -150,6 +151,7 @@ class MLE(Estimator):
             *convergence_findings(maximum),
             *weight_findings(kind, problem),
             *spread.findings,
+            *dot_findings(problem, groups),
         ]
         self._speak_up(findings)
         status = Status.CONVERGED if maximum.newton.converged else Status.NOT_CONVERGED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "FEW_CLUSTERS",
     "Groups",
     "SamplingCovariance",
+    "dot_findings",
     "identified_rows",
     "read_groups",
     "sampling_covariance",
@@ -33,6 +35,7 @@ __all__ = [
 COVARIANCES = ("classical", *HC_KINDS, *CR_KINDS, "bootstrap")
 FEW_CLUSTERS = 40  # Cameron & Miller (2015): "few" ends somewhere between 20 and 50
 _NAMED = 12
+_DOT = re.compile(r"(?<![\w.)`])\.(?![\w(.])")
 
 Codes = NDArray[np.int64]
 
@@ -191,6 +194,22 @@ def cluster_words(groups: Groups) -> str:
     """``40 clusters of school``, ``12 of firm and 30 of year``."""
     parts = [f"{count} clusters of {name}" for name, count in zip(groups.names, groups.counts, strict=True)]
     return " and ".join(parts)
+
+
+def dot_findings(problem: Problem, groups: Groups | None) -> list[Finding]:
+    """Clusters that ``.`` took for predictors."""
+    formula = problem.design.formula
+    if groups is None or formula is None or not _DOT.search(formula.partition("~")[2]):
+        return []
+    taken = [name for name in groups.names if name in problem.design.variables]
+    if not taken:
+        return []
+    listed = " and ".join(taken)
+    text = f"{listed} holds the clusters and is a predictor too, because `.` takes every column that is left."
+    remedy = (
+        f"Write `. - {' - '.join(taken)}` if that is not meant, or name the groups when the model is made."
+    )
+    return [Finding("clusters-in-formula", "warning", text, remedy)]
 
 
 def _size_finding(groups: Groups, kind: str) -> Finding:

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from problogit.core.coefficients import PointCoefficients
+from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.early_stopping_record import Trajectory
 from problogit.core.one_step import Linearised
 from problogit.core.path_record import PathRecord
@@ -342,6 +343,10 @@ class Penalized(Estimator):
         if isinstance(self.prior, Flat) and self.inference != "none" and self.early_stopping is None:
             return MLE().refusal(question, problem)
         return super().refusal(question, problem)
+
+    def score_meat(self, problem: Problem, likelihood: BinomialLikelihood, beta: Array) -> Array | None:
+        """Under a flat prior, that of `MLE`."""
+        return MLE().score_meat(problem, likelihood, beta) if isinstance(self.prior, Flat) else None
 
     def raw(self, estimate: Estimate) -> Any:
         """The `OptimizeResult` of `scipy.optimize.minimize`; under a flat prior, the raw result of `MLE`."""

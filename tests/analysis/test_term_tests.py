@@ -252,6 +252,12 @@ def test_sampling_weights_have_no_likelihood_ratio(data):
     assert plg.anova(*fits, "wald").statistic == pytest.approx(fits[1].test("arm", "wald").statistic)
 
 
+def test_a_flat_penalty_answers_as_maximum_likelihood_under_sampling_weights(data):
+    model = plg.LogitModel("passed ~ hours + arm", data, weights="weight", weights_type="sampling")
+    flat, mle = model.fit(plg.Penalized(plg.Flat())), model.fit()
+    assert flat.test("arm", "score").statistic == mle.test("arm", "score").statistic
+
+
 def test_a_quadratic_form_leaves_out_what_has_no_variance():
     covariance = np.diag([4.0, 0.0, 1.0])
     assert quadratic_form(np.array([2.0, 5.0, 1.0]), covariance) == (pytest.approx(2.0), 2)

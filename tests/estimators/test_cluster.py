@@ -322,6 +322,24 @@ def test_terms_of_one_cluster_alone_are_named(data):
     assert not any(f.code == "lone-cluster" for f in plain.estimate.findings)
 
 
+def test_clusters_that_the_dot_took_for_predictors_are_said(data):
+    frame = data[["passed", "hours", "year", "school"]]
+    method = plg.MLE("CR1", groups="year")
+    taken = plg.LogitModel("passed ~ . - school", frame).fit(method)
+    assert "`. - year`" in finding(taken, "clusters-in-formula").remedy
+    for formula in ("passed ~ hours + year", "passed ~ I(hours * 0.5)", "passed ~ . - school - year"):
+        fit = plg.LogitModel(formula, frame).fit(method)
+        assert not any(f.code == "clusters-in-formula" for f in fit.estimate.findings)
+
+
+def test_a_fit_that_needs_no_clusters_is_saved_whatever_they_hold(data, tmp_path):
+    holes = data.assign(school=data["school"].where(data.index > 4))
+    plg.LogitModel("passed ~ hours", holes, groups="school").fit().save(tmp_path / "a.fit", data=True)
+    back = plg.load(tmp_path / "a.fit")
+    with pytest.raises(InputError, match="missing in 5 of the 454 rows"):
+        plg.MLE("CR1").estimate(back.estimate.problem)
+
+
 # -- bad input -------------------------------------------------------------------------------------------------
 
 
