@@ -172,12 +172,12 @@ class Fit:
 
     @property
     def path(self) -> pd.DataFrame:
-        """Tidy frame of the path on which the strength was chosen: ``factor, term, estimate``."""
+        """Tidy frame of the path: ``factor, term, estimate`` by strength, or ``step, ...`` of early stopping."""
         return paths.path(self.estimate)
 
     @property
     def path_values(self) -> pd.DataFrame:
-        """One row for each strength of the path: degrees of freedom, fit, score, and which was chosen."""
+        """One row for each strength (or step) of the path: degrees of freedom, fit, score, which was chosen."""
         return paths.path_values(self.estimate)
 
     # -- figures -----------------------------------------------------------------------------------------------

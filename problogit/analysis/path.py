@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from problogit.analysis.trajectory import step_coefficient_frame, step_value_frame
 from problogit.core.path_record import PathRecord
 from problogit.errors import NotAvailableError
 from problogit.estimate import Estimate
@@ -18,25 +19,29 @@ __all__ = ["coefficient_frame", "path", "path_values", "value_frame"]
 
 
 def path(estimate: Estimate) -> pd.DataFrame:
-    """Coefficients along the path on which the strength of a fit was chosen.
+    """Coefficients along the path on which the strength of a fit was chosen, or along steps that were stopped early.
 
     Raises
     ------
     NotAvailableError
         The fit has no path.
     """
+    steps = estimate.method.trajectory(estimate)
+    if steps is not None:
+        return step_coefficient_frame(steps, estimate.terms)
     return coefficient_frame(estimate.method.path(estimate), estimate.terms)
 
 
 def path_values(estimate: Estimate) -> pd.DataFrame:
-    """What was computed at every strength of the path of a fit.
+    """What was computed at every strength of the path of a fit, or at every step of early stopping.
 
     Raises
     ------
     NotAvailableError
         The fit has no path.
     """
-    return value_frame(estimate.method.path(estimate))
+    steps = estimate.method.trajectory(estimate)
+    return value_frame(estimate.method.path(estimate)) if steps is None else step_value_frame(steps)
 
 
 def coefficient_frame(record: PathRecord, terms: Sequence[str]) -> pd.DataFrame:
@@ -63,12 +68,12 @@ def coefficient_frame(record: PathRecord, terms: Sequence[str]) -> pd.DataFrame:
     held = record.coefficients.tocsc()
     shown = np.flatnonzero(np.diff(held.indptr))
     values = held[:, shown].toarray()
+    names = pd.Index([terms[int(j)] for j in shown])
+    codes = list(range(shown.size)) * record.n_values
     frame = pd.DataFrame(
         {
             "factor": np.repeat(record.factors, shown.size),
-            "term": pd.Categorical.from_codes(
-                np.tile(np.arange(shown.size), record.n_values).tolist(), [terms[int(j)] for j in shown]
-            ),
+            "term": pd.Categorical.from_codes(codes, names),
             "estimate": values.ravel(),
         }
     )

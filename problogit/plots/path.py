@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_path", "draw_scores", "path", "path_scores"]
 
 _NAMED = 7  # lines with a colour and a name of their own
+_LONG = 100  # steps; more are shown by their logarithm
 _SCORES = {
     "cv": "Log score of held-out units",
     "aic": "AIC",
@@ -31,10 +32,12 @@ _SCORES = {
 def path(fit: HasEstimate, ax: Axes | None = None, terms: Sequence[str] | None = None) -> Axes:
     """Draw coefficients against the strength of the penalty, weaker to the right, the intercept left out.
 
+    Of a fit that was stopped early, against the number of gradient steps.
+
     Parameters
     ----------
     fit : Fit
-        With a path: ``Penalized(select=...)``.
+        With a path: ``Penalized(select=...)`` or ``Penalized(early_stopping=...)``.
     ax : Axes, optional
     terms : sequence of str, optional
         Which terms have a colour and a name; by default those that are largest at the end.
@@ -52,10 +55,12 @@ def path(fit: HasEstimate, ax: Axes | None = None, terms: Sequence[str] | None =
 def path_scores(fit: HasEstimate, ax: Axes | None = None) -> Axes:
     """Draw the score by which a strength was chosen, with its standard error where it has one.
 
+    Of a fit that was stopped early, the deviance of the rows that it learned from and of those held out, at each step.
+
     Parameters
     ----------
     fit : Fit
-        With a path: ``Penalized(select=...)``.
+        With a path: ``Penalized(select=...)`` or ``Penalized(early_stopping=...)``.
     ax : Axes, optional
     """
     return draw_scores(paths.path_values(fit.estimate), ax)
@@ -64,7 +69,8 @@ def path_scores(fit: HasEstimate, ax: Axes | None = None) -> Axes:
 def draw_path(frame: pd.DataFrame, ax: Axes | None = None, terms: Sequence[str] | None = None) -> Axes:
     """Draw a frame such as `Fit.path`."""
     axes = new_axes(ax)
-    table = frame.pivot_table(index="factor", columns="term", values="estimate", observed=True, sort=False)
+    along = "step" if "step" in frame else "factor"
+    table = frame.pivot_table(index=along, columns="term", values="estimate", observed=True, sort=False)
     table = table.drop(columns="Intercept", errors="ignore")
     if terms is None:
         last = table.iloc[-1].abs().sort_values(ascending=False)
@@ -81,7 +87,7 @@ def draw_path(frame: pd.DataFrame, ax: Axes | None = None, terms: Sequence[str] 
         colour = COLOURS[k % len(COLOURS)]
         axes.plot(strength, table[term].to_numpy(), color=colour, linewidth=1.4, label=plain(term))
     axes.axhline(0, color=GREY, linewidth=0.5)
-    _strength_axis(axes, frame)
+    (_step_axis if along == "step" else _strength_axis)(axes, frame)
     axes.set_ylabel("Coefficient (log-odds)")
     if terms:
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, frameon=False, fontsize="small")
@@ -96,6 +102,8 @@ def draw_scores(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     NotAvailableError
         It has no scores.
     """
+    if "train_deviance" in frame:
+        return _draw_deviances(frame, ax)
     if "score" not in frame:
         raise NotAvailableError(
             "This path has no scores: no strength was chosen. Fit Penalized(prior, select='cv')."
@@ -109,6 +117,28 @@ def draw_scores(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     _strength_axis(axes, frame)
     axes.set_ylabel(folded(_SCORES[str(frame.attrs["criterion"])], 30))
     return axes
+
+
+def _draw_deviances(frame: pd.DataFrame, ax: Axes | None) -> Axes:
+    axes = new_axes(ax)
+    for k, (column, label) in enumerate(
+        (("train_deviance", "learned from"), ("heldout_deviance", "held out"))
+    ):
+        if frame[column].notna().any():
+            axes.plot(frame["step"], frame[column], color=COLOURS[k], linewidth=1.4, label=f"Rows {label}")
+    _step_axis(axes, frame)
+    axes.set_ylabel("Mean deviance of a row")
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
+    return axes
+
+
+def _step_axis(axes: Axes, frame: pd.DataFrame) -> None:
+    if int(frame["step"].max()) > _LONG:
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set_xlim(left=0)
+    axes.set_xlabel("Gradient steps")
+    axes.axvline(frame.attrs["step"], color=COLOURS[1], linewidth=1.0, linestyle="--")
+    clean(axes)
 
 
 def _strength_axis(axes: Axes, frame: pd.DataFrame) -> None:
