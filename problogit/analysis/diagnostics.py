@@ -125,13 +125,12 @@ def _about_likelihood(estimate: Estimate) -> list[Finding]:
         ]
     found = []
     if separation is not None:
-        found.append(_separation_finding(separation))
+        found.append(_separation_finding(separation, stopped=estimate.status is Status.STOPPED))
     aliases = problem.maximum.aliases
+    teller = "start of the steps" if estimate.status is Status.STOPPED else "prior"
     if aliases.dropped.size:
         equations = "; ".join(aliases.describe(problem.terms))
-        message = (
-            f"Some columns are linear combinations of others, which only the prior tells apart: {equations}."
-        )
+        message = f"Some columns are linear combinations of others, which only the {teller} tells apart: {equations}."
         terms = tuple(problem.terms[j] for j in aliases.dropped)
         found.append(
             Finding("aliased", "info", message, "Leave them out to make the coefficients readable.", terms)
@@ -159,7 +158,7 @@ def _about_missing_data(estimate: Estimate) -> list[Finding]:
     return [Finding("one-sided-unavailable", "warning", message, remedy, terms)]
 
 
-def _separation_finding(separation: Separation) -> Finding:
+def _separation_finding(separation: Separation, *, stopped: bool) -> Finding:
     directions = separation.separated_terms
     shown = [f"{term} ({kind})" for term, kind in directions.items()]
     listed = ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "")
@@ -167,9 +166,15 @@ def _separation_finding(separation: Separation) -> Finding:
     message = (
         f"The data are {'completely ' if separation.complete else ''}separated by {count} covariate "
         f"pattern{'s' if count != 1 else ''}: by maximum likelihood {listed} would be infinite. "
-        "The estimates here are finite through the prior, and their size depends on its scale."
+        + (
+            "The estimates here are finite because the steps were stopped, and their size depends on where."
+            if stopped
+            else "The estimates here are finite through the prior, and their size depends on its scale."
+        )
     )
     remedy = "Report the prior with these coefficients, and see how they move under half and twice its scale."
+    if stopped:
+        remedy = "Report the number of steps with these coefficients, and see how they move under half and twice as many."
     return Finding("separation", "warning", message, remedy, tuple(directions))
 
 

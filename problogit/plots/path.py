@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_path", "draw_scores", "path", "path_scores"]
 
 _NAMED = 7  # lines with a colour and a name of their own
-_LONG = 100  # steps; more are shown by their logarithm
+_LONG = 20  # steps; more are shown by their logarithm
 _SCORES = {
     "cv": "Log score of held-out units",
     "aic": "AIC",
@@ -137,7 +137,7 @@ def _step_axis(axes: Axes, frame: pd.DataFrame) -> None:
         axes.set_xscale("symlog", linthresh=1)
         axes.set_xlim(left=0)
     axes.set_xlabel("Gradient steps")
-    axes.axvline(frame.attrs["step"], color=COLOURS[1], linewidth=1.0, linestyle="--")
+    axes.axvline(frame.attrs["step"], color=GREY, linewidth=1.0, linestyle="--")
     clean(axes)
 
 
