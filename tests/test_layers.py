@@ -26,6 +26,7 @@ LAYERS = (
         "core",
         "core.coefficients",
         "core.debiased*",
+        "core.condition",
         "core.density",
         "core.early_stopping*",
         "core.infinite",

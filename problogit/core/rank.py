@@ -18,7 +18,7 @@ from problogit.core.coefficients import as_dense
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.scaling import Scaling
 
-__all__ = ["Aliases", "find_aliases"]
+__all__ = ["Aliases", "find_aliases", "triangle_of"]
 
 _TOLERANCE = 1e-10  # of a column's length, on centred and scaled columns; rounding alone leaves about 1e-14
 _SAMPLE = 20_000
@@ -68,11 +68,12 @@ class Aliases:
         return tuple(lines)
 
 
-def _triangle(likelihood: BinomialLikelihood) -> Array:
-    """R of the QR factorisation of the (centred, scaled) columns, built up block by block."""
+def triangle_of(likelihood: BinomialLikelihood, root: Array | None = None) -> Array:
+    """R of the QR factorisation of the (centred, scaled) columns, rows times `root`, built up block by block."""
     triangle = np.empty((0, likelihood.n_terms))
     for block in likelihood.blocks():
-        stacked = np.vstack([triangle, as_dense(likelihood.local(block))])
+        rows = as_dense(likelihood.local(block))
+        stacked = np.vstack([triangle, rows if root is None else rows * root[block, None]])
         triangle = np.asarray(np.linalg.qr(stacked, mode="r"))
     return triangle
 
@@ -97,9 +98,9 @@ def find_aliases(likelihood: BinomialLikelihood, scaling: Scaling) -> Aliases:
     none = np.empty(0, dtype=np.int64)
     if likelihood.n_rows > 4 * _SAMPLE:
         sample = likelihood.take(np.arange(0, likelihood.n_rows, likelihood.n_rows // _SAMPLE))
-        if _full_rank(_triangle(sample)):
+        if _full_rank(triangle_of(sample)):
             return Aliases(everything, none, np.empty((p, 0)))
-    triangle = _triangle(likelihood)
+    triangle = triangle_of(likelihood)
     if _full_rank(triangle):
         return Aliases(everything, none, np.empty((p, 0)))
     kept, dropped = _in_order(triangle)

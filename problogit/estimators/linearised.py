@@ -22,7 +22,7 @@ __all__ = ["linearised_maximum", "linearised_mode"]
 
 _MATRIX_UP_TO = 4000  # columns for which a square matrix is formed and inverted
 _TOO_MANY = (
-    "Leverage and influence need a square matrix of the {count} columns, and at most {most} are taken. Fit fewer terms, "
+    "Leverage and influence need a square matrix of the {count} columns, and at most {most} are taken. Fit fewer, "
     "or choose some by an L1 penalty: Penalized(Laplace(...))."
 )
 
