@@ -29,6 +29,7 @@ LAYERS = (
         "core.condition",
         "core.density",
         "core.early_stopping*",
+        "core.firth*",
         "core.infinite",
         "core.inverse_root",
         "core.maximum",

@@ -1,0 +1,182 @@
+"""The maximum of Firth's penalised likelihood from a design as it comes: rank, coordinates, starts, and the way back.
+
+Small designs are solved in orthonormal columns, in which the information is well conditioned whatever the units and
+the correlations of the columns; large and sparse ones in scaled columns, block by block. The penalty changes by a
+constant with the coordinates, so that the estimate does not.
+
+A row of high leverage can give the penalised likelihood two maxima: one that follows the row and one that buries it.
+Where there is such a row the search starts again near maximum likelihood and from scattered points, and the highest
+maximum is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import qr
+
+from problogit.core.blocks import Array
+from problogit.core.coefficients import as_dense
+from problogit.core.firth import FirthLikelihood
+from problogit.core.firth_newton import FirthMaximum, maximise_firth
+from problogit.core.firth_profile import FirthProfile
+from problogit.core.likelihood import BinomialLikelihood
+from problogit.core.newton import maximise
+from problogit.core.null import null_intercept
+from problogit.core.rank import Aliases, find_aliases
+from problogit.core.scaling import Scaling
+from problogit.execution import one_blas_thread
+
+__all__ = ["FirthFit", "find_firth"]
+
+_ORTHONORMAL_UP_TO = 4_000_000  # values of the design, of which a copy is made
+_MANY_COLUMNS = 200  # above, products are large enough for the threads of BLAS
+_LEVERAGE = 0.25  # of one trial, above which a second maximum is looked for
+_STARTS = 4
+_SCATTER = 3.0  # log-odds of a typical row
+_APART = 1e-4  # in log-likelihood
+
+
+@dataclass(frozen=True, eq=False)
+class FirthFit:
+    """The maximum, and the coordinates that it was found in.
+
+    Attributes
+    ----------
+    aliases : Aliases
+        Rank and repeated columns; everything below is about the kept ones.
+    objective : FirthLikelihood
+        The penalised likelihood as a function of x.
+    matrix : ndarray, shape (rank, rank)
+        beta = matrix x, in original units.
+    maximum : FirthMaximum
+    modes : tuple of float
+        Penalised log-likelihoods of the distinct maxima that were found, the highest first.
+    """
+
+    aliases: Aliases
+    objective: FirthLikelihood
+    matrix: Array
+    maximum: FirthMaximum
+    modes: tuple[float, ...]
+
+    @property
+    def beta(self) -> Array:
+        """Estimates of the kept columns, original units, shape (rank,)."""
+        return np.asarray(self.matrix @ self.maximum.point.x)
+
+    @property
+    def log_penalty(self) -> float:
+        """0.5 log det I at the maximum, I in the original units."""
+        inside = self.maximum.point.value - self.maximum.point.kernel
+        return inside - float(np.linalg.slogdet(self.matrix)[1])
+
+    def covariance(self, correction: Array | None = None) -> Array:
+        """Inverse information, or inverse of information + correction, original units."""
+        point = self.maximum.point
+        total = point.information if correction is None else point.information + correction
+        half = np.asarray(self.matrix @ np.linalg.inv(np.linalg.cholesky((total + total.T) / 2)).T)
+        return half @ half.T
+
+    def calm(self) -> AbstractContextManager[None]:
+        """BLAS on one thread where there are few columns."""
+        return nullcontext() if self.matrix.shape[0] > _MANY_COLUMNS else one_blas_thread()
+
+    @property
+    def profile(self) -> FirthProfile:
+        """Profiles about the maximum, in the coordinates x."""
+        return FirthProfile(self.objective, self.maximum)
+
+    def rows(self, L: Array) -> Array:
+        """C with C x = L beta, for L over the kept columns."""
+        return np.asarray(L @ self.matrix)
+
+
+def find_firth(likelihood: BinomialLikelihood, scaling: Scaling, near: Array | None = None) -> FirthFit:
+    """Maximise the penalised likelihood over the columns that are not aliased.
+
+    Parameters
+    ----------
+    likelihood : BinomialLikelihood
+        In original units, over all columns.
+    scaling : Scaling
+        Centres and scales of the columns.
+    near : ndarray, shape (n_terms,), optional
+        The maximum, where it is known already (NaN for aliased columns).
+    """
+    with nullcontext() if likelihood.n_terms > _MANY_COLUMNS else one_blas_thread():
+        aliases = find_aliases(likelihood.in_coordinates(scaling.center, scaling.scale), scaling)
+        kept, scaling = likelihood.columns(aliases.kept), _kept(scaling, aliases)
+        objective, matrix = _coordinates(kept, scaling)
+        if near is not None:
+            found = maximise_firth(objective, _solve(matrix, near[aliases.kept]))
+            return FirthFit(aliases, objective, matrix, found, (found.point.value,))
+        first = maximise_firth(objective, _solve(matrix, _null_point(kept, scaling)))
+        found, modes = _highest(objective, first)
+        return FirthFit(aliases, objective, matrix, found, modes)
+
+
+def _solve(matrix: Array, beta: Array) -> Array:
+    """The x with matrix x = beta; rows of the matrix are in the units of the coefficients."""
+    unit = np.abs(matrix).max(axis=1)
+    return np.asarray(np.linalg.solve(matrix / unit[:, None], beta / unit), dtype=np.float64)
+
+
+def _kept(scaling: Scaling, aliases: Aliases) -> Scaling:
+    if aliases.dropped.size == 0:
+        return scaling
+    place = None
+    if scaling.intercept is not None:
+        place = int(np.flatnonzero(aliases.kept == scaling.intercept)[0])
+    return Scaling(scaling.center[aliases.kept], scaling.scale[aliases.kept], place)
+
+
+def _coordinates(likelihood: BinomialLikelihood, scaling: Scaling) -> tuple[FirthLikelihood, Array]:
+    scaled = likelihood.in_coordinates(scaling.center, scaling.scale)
+    if likelihood.n_rows * likelihood.n_terms > _ORTHONORMAL_UP_TO:
+        return FirthLikelihood(scaled), scaling.matrix()
+    columns = np.vstack([as_dense(scaled.local(block)) for block in scaled.blocks()])
+    orthogonal, triangle = qr(columns, mode="economic", overwrite_a=True)
+    size = np.sqrt(likelihood.n_rows)
+    inner = replace(likelihood, X=np.ascontiguousarray(orthogonal * size), block_rows=None)
+    return FirthLikelihood(inner), np.asarray(scaling.matrix() @ np.linalg.inv(triangle) * size)
+
+
+def _null_point(likelihood: BinomialLikelihood, scaling: Scaling) -> Array:
+    """No effects, and the intercept of one event among two added trials, which is finite whatever the response."""
+    start = np.zeros(likelihood.n_terms)
+    if scaling.intercept is not None:
+        trials = likelihood.weights * likelihood.trials
+        share = trials / trials.sum()
+        events = likelihood.weights * likelihood.successes
+        start[scaling.intercept] = null_intercept(events + 0.5 * share, trials + share, likelihood.offset)
+    return start
+
+
+def _highest(objective: FirthLikelihood, first: FirthMaximum) -> tuple[FirthMaximum, tuple[float, ...]]:
+    """The highest maximum that is found, and the values of all."""
+    found = [first]
+    if not first.point.leverage <= _LEVERAGE:
+        found += [
+            other
+            for start in _other_starts(objective)
+            if (other := maximise_firth(objective, start)).converged
+        ]
+    best = max(found, key=lambda one: one.point.value)
+    values: list[float] = []
+    for value in sorted((one.point.value for one in found if one.converged), reverse=True):
+        if not values or values[-1] - value > _APART:
+            values.append(value)
+    return best, tuple(values)
+
+
+def _other_starts(objective: FirthLikelihood) -> Iterator[Array]:
+    """Near maximum likelihood (a few steps: it may be infinite); scattered, where that costs little."""
+    yield maximise(objective.likelihood, np.zeros(objective.n_terms), tolerance=0.05, max_iterations=6).x
+    if objective.cheap_curvature:
+        rng = np.random.default_rng(0)
+        for _ in range(_STARTS):
+            yield _SCATTER * rng.standard_normal(objective.n_terms)
