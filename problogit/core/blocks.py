@@ -9,6 +9,7 @@ would fill it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -102,11 +103,17 @@ class SparseBlocks:
         X = self.X
         if block.start == 0 and block.stop >= X.shape[0]:
             return X
-        ends = X.indptr[block.start : block.stop + 1]
-        part = slice(ends[0], ends[-1])  # a view: slicing the matrix would copy its entries at every pass
-        return sp.csr_array(
-            (X.data[part], X.indices[part], ends - ends[0]), shape=(ends.size - 1, X.shape[1])
-        )
+        key = (block.start, block.stop)
+        if key not in self._views:
+            ends = X.indptr[block.start : block.stop + 1]
+            part = slice(ends[0], ends[-1])  # a view: slicing the matrix would copy its entries at every pass
+            shape = (ends.size - 1, X.shape[1])
+            self._views[key] = sp.csr_array((X.data[part], X.indices[part], ends - ends[0]), shape=shape)
+        return self._views[key]
+
+    @cached_property
+    def _views(self) -> dict[tuple[int, int], sp.csr_array]:
+        return {}
 
 
 def row_blocks(X: Matrix, center: Array | None, scale: Array | None) -> RowBlocks:

@@ -28,7 +28,10 @@ from problogit.core.path_quadratic import maximise_by_pivots
 
 __all__ = ["LARGEST_MODEL", "ElasticPenalty", "PathPoint", "follow_path"]
 
-LARGEST_MODEL = 4000  # working columns: two square arrays of that size are 256 MB
+LARGEST_MODEL = 4000  # working columns of a dense design: two square arrays of that size are 256 MB
+_LARGEST_SPARSE = (
+    2000  # where products with the design cost so little that a matrix of its columns seldom pays
+)
 _NOISE = 64 * float(np.finfo(float).eps)
 _STEPS = 60
 _HALVINGS = 30
@@ -79,7 +82,7 @@ def follow_path(
     start: Array,
     *,
     tolerance: float = 1e-9,
-    largest: int = LARGEST_MODEL,
+    largest: int | None = None,
 ) -> Iterator[PathPoint]:
     """The optima at falling `factors`; ends early where a model would need more than `largest` columns.
 
@@ -95,8 +98,11 @@ def follow_path(
         Best at or above the first factor.
     tolerance : float
         A point is reached when the model expects no step to gain more than this part of the log-likelihood at `start`.
-    largest : int
+    largest : int, optional
+        By default `LARGEST_MODEL`, and fewer for a sparse design.
     """
+    if largest is None:
+        largest = LARGEST_MODEL if isinstance(likelihood.X, np.ndarray) else _LARGEST_SPARSE
     if np.count_nonzero((penalty.l1 == 0) | (start != penalty.loc)) > largest:
         return
     path = _Path(likelihood, penalty, start, tolerance, largest)

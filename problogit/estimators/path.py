@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from problogit.core.newton_cg import maximise_by_products
 from problogit.core.path import LARGEST_MODEL, ElasticPenalty, follow_path
 from problogit.core.path_record import PathRecord
 from problogit.core.path_reduce import reduce_ridge
@@ -30,6 +31,8 @@ __all__ = ["Path", "Stop", "compute_path", "insert_stop", "open_path"]
 _SATURATED = 0.999  # share of the null deviance (as glmnet)
 _IDLE = 1e-5  # gain from one value to the next, as a share of what is explained (as glmnet)
 _LEAST = 5  # values before the path may end
+_TO_COME = 1e-2  # of what is explained: with more than that still held back by the penalty, the path goes on
+_REACH = 1e-9  # of the log-likelihood
 _DF_WORK = 5e8  # products for the effective degrees of freedom of one value, above which they are left out
 _KEPT = 2e7  # coefficients that a record holds
 
@@ -106,11 +109,9 @@ class Path:
             reached += 1
         for position in range(reached, len(factors)):
             objective = self.objective(factors[position])
-            best = find_optimum(objective, gamma, choose_solver("auto", objective.prior))
-            gamma = best.gamma
+            gamma, kernel, converged = _nearly_optimal(objective, gamma)
             if position >= lead:
-                kernel = objective.likelihood.value(gamma)
-                yield self.stop(factors[position], gamma, kernel, best.converged)
+                yield self.stop(factors[position], gamma, kernel, converged)
 
     def stop(self, factor: float, gamma: Array, kernel: float, converged: bool) -> Stop:
         """One value of the path, from scaled coordinates."""
@@ -133,6 +134,23 @@ class Path:
             return
         for point in follow_path(likelihood, penalty, factors, start):
             yield point.gamma, point.value, point.converged
+
+
+def _nearly_optimal(objective: PenalizedLikelihood, start: Array) -> tuple[Array, float, bool]:
+    """The optimum as nearly as a path needs it, its kernel, and whether it was reached.
+
+    Where columns are many, what is left to gain is a billionth of the log-likelihood; the value that is chosen is
+    solved again to the end.
+    """
+    solver = choose_solver("auto", objective.prior)
+    if solver == "newton-cg":
+        reach = _REACH * max(1.0, abs(objective.likelihood.value(start)))
+        end = maximise_by_products(objective, start, tolerance=float(np.sqrt(2 * reach)))
+        gamma, converged = end.x, end.converged
+    else:
+        best = find_optimum(objective, start, solver)
+        gamma, converged = best.gamma, best.converged
+    return gamma, objective.likelihood.value(gamma), converged
 
 
 def open_path(problem: Problem, prior: ResolvedPrior) -> Path:
@@ -185,7 +203,7 @@ def compute_path(
             score = float("nan") if judge is None else judge(stop, df)
             lines.append(_line(path, stop, meter, df, score))
             progress.advance()
-            ended = "" if grid.values is not None else _why_end(lines)
+            ended = "" if grid.values is not None else _why_end(path, stop, lines, meter)
             if ended:
                 break
     finally:
@@ -240,15 +258,27 @@ def _line(path: Path, stop: Stop, meter: _Deviance, df: float, score: float) -> 
     return _Line(stop.factor, stop.kernel, explained, df, score, away, sp.csr_array(stop.beta[None]))
 
 
-def _why_end(lines: list[_Line]) -> str:
+def _why_end(path: Path, stop: Stop, lines: list[_Line], meter: _Deviance) -> str:
+    """Why the path need not go on; empty where it should.
+
+    Beside glmnet's two rules it asks what the penalty still holds back, coefficient by coefficient: g^2 / (2 h) with
+    the gradient and the information of the log-likelihood. Thousands of rare levels may wait behind a few strong terms.
+    """
     if len(lines) < _LEAST:
         return ""
     now, before = lines[-1].explained, lines[-2].explained
     if now > _SATURATED:
         return f"more than {_SATURATED:.1%} of the null deviance is explained"
-    if now > 0 and now - before < _IDLE * now:
-        return f"the deviance explained grows by less than {_IDLE:g} of itself from one value to the next"
-    return ""
+    if not (now > 0 and now - before < _IDLE * now):
+        return ""
+    likelihood = path.scaled.objective.likelihood
+    _, slope = likelihood.gradient(stop.gamma)
+    information = likelihood.information_diagonal(stop.gamma)
+    held = path.penalized & (information > 0)
+    to_come = 2 * float(np.sum(slope[held] ** 2 / (2 * information[held])))
+    if to_come > _TO_COME * now * meter.null:
+        return ""
+    return f"the deviance explained grows by less than {_IDLE:g} of itself from one value to the next"
 
 
 class _Deviance:

@@ -17,10 +17,8 @@ __all__ = ["Course", "plan_course"]
 _SETTLED = 1e-10
 _ROUNDS = 100
 _MUCH = 1e3  # of the information on a coefficient: a penalty that leaves a thousandth of it
-_LITTLE = {
-    True: 1e-5,
-    False: 1e-3,
-}  # of the information on a typical coefficient; with fewer rows than columns
+# Of the information on a typical coefficient, with at least as many rows as columns and with fewer.
+_LITTLE = {True: 1e-4, False: 1e-3}
 _RATIO = {True: 1e-4, False: 1e-2}
 _APPROACH = 0.7  # a grid that begins below the largest useful strength is led up to in such steps
 

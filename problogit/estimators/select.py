@@ -97,7 +97,7 @@ class CrossValidation(Selection):
         Values of the grid.
     ratio : float, optional
         Smallest value over largest. By default 1e-4, and 1e-2 with fewer rows than columns, where the prior has an L1
-        part (glmnet's convention); else 1e-8 and 1e-6.
+        part (glmnet's convention); else down to a strength of 1e-4 (1e-3) of the information on a typical coefficient.
     values : sequence of float, optional
         The grid itself, as factors of the prior as given: with ``Laplace(1)`` they are L1 strengths, with ``Normal(1)``
         L2 strengths.
