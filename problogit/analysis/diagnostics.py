@@ -174,7 +174,7 @@ def _separation_finding(separation: Separation, *, stopped: bool) -> Finding:
     )
     remedy = "Report the prior with these coefficients, and see how they move under half and twice its scale."
     if stopped:
-        remedy = "Report the number of steps with these coefficients, and see how they move under half and twice as many."
+        remedy = "Report the number of steps too, and see how the coefficients move with half and twice as many."
     return Finding("separation", "warning", message, remedy, tuple(directions))
 
 
