@@ -5,10 +5,10 @@
 Three studies, each with its own data and truth:
 
 - `moderate`: 100 rows, a normal and a binary predictor. Wald and profile intervals of maximum likelihood.
-- `small`: 40 rows, a rarer event and a binary predictor with 8 ones. The same, and Firth's penalized likelihood. Separated
-  samples stay in, with the one-sided intervals that profile likelihood gives.
-- `clusters`: 30 clusters of 12 rows. The outcomes within a cluster depend on one another through a Gaussian copula, which
-  leaves each row's probability exactly logistic. Classical, HC1, CR1, CR2 and CR3 standard errors.
+- `small`: 40 rows, a rarer event and a binary predictor with 8 ones. The same, and Firth's penalized likelihood.
+  Separated samples stay in, with the one-sided intervals that profile likelihood gives.
+- `clusters`: 30 clusters of 12 rows. The outcomes within a cluster depend on one another through a Gaussian copula,
+  which leaves each row's probability exactly logistic. Classical, HC1, CR1, CR2 and CR3 standard errors.
 
 The Monte Carlo standard error of a coverage c from R replicates is sqrt(c (1 - c) / R): 0.7 points at 95% and R = 1000.
 """
