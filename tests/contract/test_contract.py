@@ -16,6 +16,7 @@ from problogit.errors import NotAvailableError, SeparationWarning
 METHODS = {
     "mle": plg.MLE(),
     "mle-hc3": plg.MLE(covariance="HC3"),
+    "mle-cr2": plg.MLE(covariance="CR2"),
     "flat": plg.Penalized(plg.Flat()),
     "l2": plg.Penalized(plg.Normal(1.0)),
     "l2-autoscaled": plg.Penalized(),
@@ -42,13 +43,14 @@ def rows(shape: str) -> dict:
     if shape == "sparse":
         X[rng.random(X.shape) < 0.5] = 0.0
     eta = 0.3 + X @ [0.8, -0.6, 0.2]
+    groups = np.arange(n) % 45
     if shape == "trials":
         m = rng.integers(1, 6, n)
-        return {"X": X, "y": rng.binomial(m, 1 / (1 + np.exp(-eta))), "trials": m}
+        return {"X": X, "y": rng.binomial(m, 1 / (1 + np.exp(-eta))), "trials": m, "groups": groups}
     y = (rng.random(n) < 1 / (1 + np.exp(-eta))).astype(int)
     if shape == "weighted":
-        return {"X": X, "y": y, "weights": rng.integers(1, 4, n)}
-    return {"X": sp.csr_array(X) if shape == "sparse" else X, "y": y}
+        return {"X": X, "y": y, "weights": rng.integers(1, 4, n), "groups": groups}
+    return {"X": sp.csr_array(X) if shape == "sparse" else X, "y": y, "groups": groups}
 
 
 def fitted(method, arrays: dict):
@@ -145,7 +147,7 @@ def test_sparse_and_dense_designs_agree(method):
 def test_trials_equal_their_single_rows(method):
     arrays = rows("trials")
     m, s = arrays["trials"], arrays["y"]
-    single = {"X": np.repeat(arrays["X"], m, axis=0)}
+    single = {"X": np.repeat(arrays["X"], m, axis=0), "groups": np.repeat(arrays["groups"], m)}
     single["y"] = np.concatenate([np.repeat([1, 0], [a, b - a]) for a, b in zip(s, m, strict=True)])
     one, other = fitted(method, arrays), fitted(method, single)
     if getattr(method, "covariance", "classical") == "classical":
@@ -158,7 +160,8 @@ def test_trials_equal_their_single_rows(method):
 def test_probabilities_are_aligned_and_inside_the_unit_interval(method):
     arrays = rows("dense")
     frame = pd.DataFrame(arrays["X"], columns=["x", "d", "z"], index=[f"r{i}" for i in range(160)])
-    fit = plg.LogitModel.from_arrays(frame, arrays["y"]).fit(method, progress=False)
+    model = plg.LogitModel.from_arrays(frame, arrays["y"], groups=arrays["groups"])
+    fit = model.fit(method, progress=False)
     new = frame.iloc[[5, 3, 1]].copy()
     new.loc["r3", "x"] = np.nan
     out = fit.predict(new)
@@ -233,7 +236,8 @@ def test_separated_terms_are_named_by_every_method(method):
     data = pd.DataFrame({"y": y, "x": x, "group": group})
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit = plg.fit("y ~ x + group", data, method, progress=False)
+        model = plg.LogitModel("y ~ x + group", data, groups=np.arange(200) % 50)
+        fit = model.fit(method, progress=False)
     if fit.estimate.method.name == "MLE" or isinstance(fit.estimate.method.prior, plg.Flat):
         assert any(issubclass(w.category, SeparationWarning) for w in caught)
         assert fit.coef["group[T.c]"] == np.inf
