@@ -12,6 +12,7 @@ from problogit.analysis.decisions import Costs
 from problogit.analysis.nested import anova
 from problogit.core.priors.elastic_net import ElasticNet
 from problogit.core.priors.flat import Flat
+from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.laplace import Laplace
 from problogit.core.priors.normal import Normal
 from problogit.core.priors.per_term import Priors
@@ -39,6 +40,7 @@ __all__ = [
     "Evidence",
     "Fit",
     "Flat",
+    "Jeffreys",
     "InformationCriterion",
     "Laplace",
     "LogitModel",

@@ -21,6 +21,7 @@ from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.one_step import Linearised
 from problogit.core.path_record import PathRecord
 from problogit.core.priors.base import ResolvablePrior
+from problogit.core.profile import ProfileBounds, TermProfile, profile_bounds
 from problogit.data.rows import Array
 from problogit.errors import NotAvailableError
 from problogit.problem import Problem
@@ -144,6 +145,11 @@ def _version(package: str) -> str:
 class Details:
     """Base of what one engine alone knows; each engine extends it beside its code."""
 
+    @property
+    def predictor(self) -> CoefficientDistribution | None:
+        """Coefficients that predict, where they are not those that are reported (FLIC); else None."""
+        return None
+
 
 class Estimator(ABC):
     """A way to estimate a `Problem`: the interface that a new engine implements."""
@@ -239,6 +245,34 @@ class Estimator(ABC):
             f"{self.describe()} is none. Fit the same model with Penalized(prior) of the same prior, or with MLE()."
         )
 
+    def profile(self, estimate: Estimate, weights: Array, drop: float) -> ProfileBounds:
+        """Profile intervals of linear combinations of the coefficients; those of the log-likelihood by default.
+
+        Parameters
+        ----------
+        estimate : Estimate
+        weights : ndarray, shape (k, n_terms)
+        drop : float
+            How far what is profiled may fall: half a quantile of chi-squared with one degree of freedom.
+        """
+        problem = estimate.problem
+        return profile_bounds(problem.likelihood, problem.maximum, problem.scaling, weights, drop)
+
+    def likelihood_ratio(self, estimate: Estimate, hypothesis: Array) -> float | None:
+        """Likelihood ratio of ``hypothesis @ beta = 0`` where it is not that of the log-likelihood, else None.
+
+        `hypothesis` has shape (df, rank): over the columns that are not aliased, original units.
+        """
+        return None
+
+    def term_profile(self, estimate: Estimate) -> TermProfile | None:
+        """Profile ends and likelihood ratios of every coefficient, where they are this method's default; else None."""
+        return None
+
+    def settled(self, estimate: Estimate) -> Estimate:
+        """The estimate with what its tables need from the rows, before those are let go."""
+        return estimate
+
     def refusal(self, question: str, problem: Problem) -> str:
         """Why this method cannot answer a question of likelihood inference; empty where it can.
 
@@ -285,6 +319,16 @@ class Estimate:
     def terms(self) -> tuple[str, ...]:
         """Names of the coefficients."""
         return self.problem.terms
+
+    @property
+    def predictor(self) -> CoefficientDistribution:
+        """The coefficients that predict: those that are reported, unless the method corrects predictions (FLIC)."""
+        return self.coefficients if self.details.predictor is None else self.details.predictor
+
+    @cached_property
+    def term_profile(self) -> TermProfile | None:
+        """What a summary by profiles is made of, where the method has one by default; made once."""
+        return self.method.term_profile(self)
 
     @cached_property
     def raw(self) -> Any:

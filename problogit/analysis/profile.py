@@ -6,7 +6,6 @@ import numpy as np
 from scipy.special import chdtri
 
 from problogit.core.coefficients import Interval
-from problogit.core.profile import profile_bounds
 from problogit.data.rows import Array
 from problogit.errors import InputError
 from problogit.estimate import Estimate
@@ -48,5 +47,5 @@ def profile_interval(estimate: Estimate, weights: Array, prob: float = 0.95) -> 
     if refusal:
         raise InputError(refusal)
     drop = float(chdtri(1, 1 - prob)) / 2
-    ends = profile_bounds(problem.likelihood, problem.maximum, problem.scaling, np.atleast_2d(weights), drop)
+    ends = estimate.method.profile(estimate, np.atleast_2d(weights), drop)
     return Interval(ends.lower, ends.upper, PROFILE)

@@ -115,8 +115,9 @@ class Restricted:
         return int(self.hypothesis.shape[0])
 
     def likelihood_ratio(self) -> float:
-        """Twice the difference of the log-likelihoods (suprema under separation)."""
-        return 2 * (self.problem.maximum.kernel - self._kernel())
+        """Twice the difference of the log-likelihoods (suprema under separation), or of what the method maximises."""
+        own = self.estimate.method.likelihood_ratio(self.estimate, self.hypothesis)
+        return 2 * (self.problem.maximum.kernel - self._kernel()) if own is None else own
 
     def _kernel(self) -> float:
         maximum = self._small[0]

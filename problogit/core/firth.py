@@ -2,7 +2,7 @@
 
 f(beta) = sum_i kernel_i(beta) + 0.5 log det I(beta), I = X'WX over all columns, W = diag(w m p (1 - p)): the prior of
 Jeffreys as a penalty (Firth 1993, Biometrika 80:27; Heinze & Schemper 2002, Statist. Med. 21:2409). Its gradient is the
-score with the residual r_i = w_i (s_i - m_i p_i) + h_i (1/2 - p_i), where h_i is the leverage of row i, element i of the
+score with the residual r_i = w_i (s_i - m_i p_i) + h_i (1/2 - p_i), with h_i the leverage of row i, element i of the
 diagonal of W^1/2 X I^-1 X' W^1/2. All of it are sums over rows, so that collapsed covariate patterns give the same
 function. Leverages are squared lengths of the rows of W^1/2 X L^-T, I = L L'; no n x n matrix is made.
 """

@@ -29,7 +29,15 @@ from problogit.core.scaling import Scaling
 from problogit.core.separation import find_separation
 from problogit.errors import EstimationError
 
-__all__ = ["Crossing", "ProfileBounds", "Restricted", "crossing", "profile_bounds", "profile_end"]
+__all__ = [
+    "Crossing",
+    "ProfileBounds",
+    "Restricted",
+    "TermProfile",
+    "crossing",
+    "profile_bounds",
+    "profile_end",
+]
 
 Mask = NDArray[np.bool_]
 Positions = NDArray[np.int64]
@@ -50,6 +58,25 @@ class ProfileBounds:
 
     lower: Array
     upper: Array
+
+
+@dataclass(frozen=True, eq=False)
+class TermProfile:
+    """Profile ends and likelihood-ratio statistics of every coefficient: what a summary by profiles is made of.
+
+    Attributes
+    ----------
+    prob : float
+        Level of the ends.
+    lower, upper : ndarray, shape (n_terms,)
+    statistic : ndarray, shape (n_terms,)
+        Likelihood ratio of "this coefficient is zero", one degree of freedom. NaN for aliased columns.
+    """
+
+    prob: float
+    lower: Array
+    upper: Array
+    statistic: Array
 
 
 def profile_bounds(

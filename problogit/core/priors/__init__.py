@@ -5,6 +5,7 @@ from __future__ import annotations
 from problogit.core.priors.base import Prior, ResolvablePrior
 from problogit.core.priors.elastic_net import ElasticNet
 from problogit.core.priors.flat import Flat
+from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.laplace import Laplace
 from problogit.core.priors.normal import Normal
 from problogit.core.priors.per_term import Priors
@@ -15,6 +16,7 @@ __all__ = [
     "Cauchy",
     "ElasticNet",
     "Flat",
+    "Jeffreys",
     "Laplace",
     "Normal",
     "Prior",

@@ -30,6 +30,11 @@ class ResolvablePrior(ABC):
     def describe(self) -> str:
         """One line, as in ``"Normal(0, 2.5), autoscaled"``."""
 
+    @property
+    def joint(self) -> bool:
+        """True for a prior of all coefficients together, which cannot be resolved to columns."""
+        return False
+
 
 class Prior(Elementwise, ResolvablePrior):
     """A family of priors that a user may write: the same prior for every slope."""

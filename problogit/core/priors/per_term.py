@@ -107,6 +107,10 @@ class Priors(ResolvablePrior):
 
 
 def _check_prior(argument: str, value: object) -> None:
+    if isinstance(value, ResolvablePrior) and value.joint:
+        rule = "must be a prior of single coefficients"
+        remedy = f"{value.describe()} is the prior of all of them together: Penalized({value.describe()})."
+        raise InputError(explain(argument, rule, value, remedy))
     if not isinstance(value, Prior):
         raise InputError(
             explain(argument, "must be a prior", value, "As in Normal(2.5), Laplace(1) or Flat().")
