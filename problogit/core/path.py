@@ -25,6 +25,7 @@ from problogit.core.likelihood import BinomialLikelihood, kernel
 from problogit.core.path_columns import Block, Positions, ScaledColumns
 from problogit.core.path_model import QuadraticModel
 from problogit.core.path_quadratic import maximise_by_pivots
+from problogit.core.proximal_quadratic import maximise_quadratic
 
 __all__ = ["LARGEST_MODEL", "ElasticPenalty", "PathPoint", "follow_path"]
 
@@ -38,6 +39,7 @@ _HALVINGS = 30
 _PATIENT = 4  # steps to one optimum after which the model is made anew
 _STUCK = 10  # steps after which it is made anew on the way
 _WATCHED = 0.25  # share of the columns below which only those that pass the strong rule are looked at
+_AT_ONCE = 50  # columns that may come in together, or as many as are not zero
 _IDLE = 50  # zeros among the working columns that are carried along
 
 
@@ -158,7 +160,7 @@ class _Path:
         self.model.set_bend(factor * self.penalty.l2[self.model.positions])
         self.settled, taken, fresh = False, 0, False
         for _ in range(_STEPS):
-            self._admit(factor, watched)
+            waiting = self._admit(factor, watched)
             if self.full:
                 return taken
             gain, u, signs = self._propose(factor)
@@ -172,6 +174,8 @@ class _Path:
                     return taken
                 self._renew()
                 fresh = True
+            elif waiting:
+                continue
             elif block is None:
                 self.settled = True
                 break
@@ -189,23 +193,26 @@ class _Path:
             return self.kinked, None
         return found, self.columns.take(found)
 
-    def _admit(self, factor: float, watched: Positions) -> None:
-        """Watched columns that break the optimality conditions become working columns."""
+    def _admit(self, factor: float, watched: Positions) -> bool:
+        """Watched columns that break the optimality conditions become working columns, the worst of many first.
+
+        Returns True where some are still left out.
+        """
         excess = np.abs(self.gradient[watched]) - factor * self.penalty.l1[watched]
-        least = math.sqrt(
-            0.1 * self.reach * float(self.weights.sum())
-        )  # what is below gains less than the reach
-        new = watched[excess > least]
-        new = new[~self.working[new]]
-        if not new.size:
-            return
+        wanted = (excess > self._least()) & ~self.working[watched]
+        new, excess = watched[wanted], excess[wanted]
+        room = max(_AT_ONCE, int(np.count_nonzero(self.u)))
+        left_out = bool(new.size > room)
+        if left_out:
+            new = np.sort(new[np.argsort(excess)[-room:]])
         if self.model.size + new.size > self.largest:
             self.full = True
-            return
-        self.working[new] = True
-        self.model.append(new, factor * self.penalty.l2[new])
-        self.u = np.concatenate([self.u, np.zeros(new.size)])
-        self.signs = np.concatenate([self.signs, np.sign(self.gradient[new])])
+        elif new.size:
+            self.working[new] = True
+            self.model.append(new, factor * self.penalty.l2[new])
+            self.u = np.concatenate([self.u, np.zeros(new.size)])
+            self.signs = np.concatenate([self.signs, np.sign(self.gradient[new])])
+        return left_out
 
     def _propose(self, factor: float) -> tuple[float, Array, Array]:
         """The optimum of the model, and by how much the model says it is better; NaN where there is none."""
@@ -213,14 +220,23 @@ class _Path:
         strength = factor * self.penalty.l1[here]
         slope = self.gradient[here] - factor * self.penalty.l2[here] * self.u
         target = slope + self.model.apply(self.u)
-        if not self.model.usable:
-            return math.nan, self.u, self.signs
-        best = maximise_by_pivots(self.model.inverse, target, strength, self.signs)
-        if not best.exact:
-            return math.nan, self.u, self.signs
-        step = best.u - self.u
+        u, signs = self._best(target, strength)
+        step = u - self.u
         gain = float(slope @ step - step @ self.model.apply(step) / 2)
-        return gain - float(strength @ (np.abs(best.u) - np.abs(self.u))), best.u, best.signs
+        return gain - float(strength @ (np.abs(u) - np.abs(self.u))), u, signs
+
+    def _best(self, target: Array, strength: Array) -> tuple[Array, Array]:
+        """The optimum of the model and its signs; by coordinate descent where pivots do not settle."""
+        if self.model.usable:
+            best = maximise_by_pivots(self.model.inverse, target, strength, self.signs)
+            if best.exact:
+                return best.u, best.signs
+        u = maximise_quadratic(self.model.hessian, target, strength, self.u, 0.1 * self._least())
+        return u, np.where(strength > 0, np.sign(u), 0.0)
+
+    def _least(self) -> float:
+        """A gradient that gains less than the reach, in a column of unit variance."""
+        return math.sqrt(0.1 * self.reach * float(self.weights.sum()))
 
     def _cost(self, factor: float, u: Array) -> float:
         here = self.model.positions

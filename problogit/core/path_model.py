@@ -81,10 +81,15 @@ class QuadraticModel:
         self._invert()
 
     def _invert(self) -> None:
+        self.inverse = inverse_of(self.hessian)
+        self.usable = bool(np.isfinite(self.inverse).all())
+
+    @property
+    def hessian(self) -> Array:
+        """H, shape (k, k)."""
         total = self._data.copy()
         total[np.diag_indices(self.size)] += self._bend
-        self.inverse = inverse_of(total)
-        self.usable = bool(np.isfinite(self.inverse).all())
+        return total
 
     def apply(self, v: Array) -> Array:
         """H v."""
