@@ -34,15 +34,15 @@ def statsmodels_result(problem: Problem, beta: Array, covariance: Array, covaria
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # statsmodels remarks on its own start values, which are not used
         binary = not problem.response.counts and not problem.weighted and not np.any(rows.offset)
-        result = (
-            _logit(problem, design, beta, covariance) if binary else _glm(problem, design, beta, covariance)
-        )
+        made = _logit if binary else _glm
+        result, wrapper = made(problem, design, beta, covariance)
+    # Before it is wrapped: the summary asks the result itself.
     result.cov_type = "nonrobust" if covariance_kind == "classical" else covariance_kind
     result.cov_kwds = {"description": f"Covariance computed by problogit: {covariance_kind}."}
-    return result
+    return wrapper(result)
 
 
-def _logit(problem: Problem, design: Array, beta: Array, covariance: Array) -> Any:
+def _logit(problem: Problem, design: Array, beta: Array, covariance: Array) -> tuple[Any, Any]:
     from statsmodels.base.model import LikelihoodModelResults
     from statsmodels.discrete.discrete_model import BinaryResultsWrapper, Logit, LogitResults
 
@@ -52,10 +52,10 @@ def _logit(problem: Problem, design: Array, beta: Array, covariance: Array) -> A
     core = LikelihoodModelResults(model, beta, normalized_cov_params=covariance, scale=1.0)
     core.mle_retvals = {"converged": True, "iterations": 0}
     core.mle_settings = {"optimizer": "problogit"}
-    return BinaryResultsWrapper(LogitResults(model, core))
+    return LogitResults(model, core), BinaryResultsWrapper
 
 
-def _glm(problem: Problem, design: Array, beta: Array, covariance: Array) -> Any:
+def _glm(problem: Problem, design: Array, beta: Array, covariance: Array) -> tuple[Any, Any]:
     from statsmodels.genmod.families import Binomial
     from statsmodels.genmod.generalized_linear_model import GLM, GLMResults, GLMResultsWrapper
 
@@ -71,4 +71,4 @@ def _glm(problem: Problem, design: Array, beta: Array, covariance: Array) -> Any
     result.method = "problogit"
     result.fit_history = {"iteration": 0}
     result.converged = True
-    return GLMResultsWrapper(result)
+    return result, GLMResultsWrapper

@@ -246,6 +246,7 @@ def test_intervals_predictions_and_raw_use_the_covariance(data):
     assert set(table["interval"]) == {"confidence-wald"}
     np.testing.assert_allclose(fit.raw.bse, se, rtol=1e-10)
     assert fit.raw.cov_type == "CR1"
+    assert "CR1" in str(fit.raw.summary())
     x = fit.estimate.problem.rows.X[0]
     row, width = fit.predict().iloc[0], 1.959963984540054 * np.sqrt(x @ fit.cov.to_numpy() @ x)
     assert row["upper"] == pytest.approx(expit(x @ fit.coef + width), rel=1e-10)
