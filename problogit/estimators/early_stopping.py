@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +30,7 @@ from problogit.validation import check_choice, check_integer, check_positive, ch
 __all__ = ["EarlyStopping", "EarlyStoppingDetails", "fit_stopped"]
 
 _KEPT = 2e7  # coefficients that a record holds
+_FINE = 20  # steps: where fewer are best, they are too long to stop between them
 _FEW = 10  # held-out units of the rarer outcome
 _NO_INTERVAL = (
     "Where the steps end depends on the data in a way that no formula for a standard error takes into account. Use "
@@ -51,7 +53,8 @@ class EarlyStopping:
         at the same rate, are then taken on all rows.
     learning_rate : "auto" or float
         Multiplies the gradient of the summed log-likelihood. ``"auto"`` is 1 / L, L the largest eigenvalue of Z'DZ / 4
-        over the centred and scaled columns, D the weights times trials: each step then climbs.
+        over the centred and scaled columns, D the weights times trials: each step then climbs. Where fewer than 20 such
+        steps would be best, the search is repeated with a fraction of it, so that it can stop in between.
     fraction : float, default 0.2
         Share of the rows held out, of each outcome.
     patience : int, default 10
@@ -238,6 +241,9 @@ def _decide(
         return _Run(slope, options.steps, None, np.zeros(problem.rows.n_obs))
     held = hold_out(problem, options.fraction, split_rng(seeds, problem), whole_rows=whole_rows)
     course = follow(slope, held, options.patience, options.max_steps, progress)
+    if options.learning_rate == "auto" and course.chosen < _FINE:
+        slope = replace(slope, rate=slope.rate / math.ceil(_FINE / (course.chosen + 1)))
+        course = follow(slope, held, options.patience, options.max_steps, progress)
     return _Run(slope, course.chosen, course, held)
 
 
@@ -246,7 +252,7 @@ def _trajectory(run: _Run, states: list[State], passed: Array, values: Array | N
     kept = np.array([state.step for state in states], dtype=np.int64)
     gammas = None
     if kept.size * slope.problem.n_terms <= _KEPT:
-        gammas = slope.scaling.to_original(np.array([state.gamma for state in states]))
+        gammas = np.array([slope.scaling.to_original(state.gamma) for state in states])
     nothing = np.full(kept.size, np.nan)
     df, l2 = nothing, nothing.copy()
     if values is not None:
