@@ -10,18 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit import persistence
-from problogit.analysis import calibration as calibrate
 from problogit.analysis import (
+    binned,
     coefficients,
     contrasts,
     diagnostics,
+    link,
     predict,
     r_squared,
     scores,
     term_table,
     totals,
 )
+from problogit.analysis import calibration as calibrate
+from problogit.analysis import collinearity as collinear
+from problogit.analysis import influence as influences
 from problogit.analysis import path as paths
+from problogit.analysis import residuals as remainders
 from problogit.analysis import tests as term_tests
 from problogit.analysis.decisions import Costs
 from problogit.data.rows import Array, Unseen
@@ -166,9 +171,61 @@ class Fit:
         """Pseudo R-squared: ``mcfadden``, ``tjur``, ``nagelkerke`` or ``cox-snell``."""
         return r_squared.r_squared(self.estimate, kind)
 
-    def diagnostics(self) -> diagnostics.Diagnostics:
-        """What was checked, what was found, what to do."""
-        return diagnostics.diagnostics(self.estimate)
+    # -- what to look at before it is reported -----------------------------------------------------------------
+
+    def diagnostics(self, full: bool | None = None) -> diagnostics.Diagnostics:
+        """What was checked, what was found, what to do; the gravest first.
+
+        Parameters
+        ----------
+        full : bool, optional
+            True: also what takes several passes over the rows (influence, outliers, link test, dispersion of counts)
+            and, for a posterior, leave-one-out; False: none of it. Without it what takes a fraction of a second.
+        """
+        return diagnostics.diagnostics(self.estimate, full)
+
+    def influence(
+        self,
+        terms: str | Sequence[str] | None = None,
+        dfbetas: Literal["one-step", "r"] = "one-step",
+    ) -> pd.DataFrame:
+        """Leverage, Cook's distance, standardised residual and DFBETAS of the rows in use.
+
+        Parameters
+        ----------
+        terms : str or sequence of str, optional
+            Whose DFBETAS; all without it, none for ``()``.
+        dfbetas : str
+            ``one-step`` (Pregibon 1981), or ``r`` for the figures of `stats::dfbetas`.
+
+        Returns
+        -------
+        DataFrame
+            By the user's row labels: ``leverage, cooks_distance, std_residual`` and one column ``dfbetas[<term>]`` for
+            each term, in standard errors. NaN for separated rows.
+        """
+        return influences.influence(self.estimate, terms, dfbetas)
+
+    def residuals(
+        self,
+        kind: remainders.Kind = "deviance",
+        standardized: bool = False,
+        rng: int | np.random.Generator | None = None,
+    ) -> pd.Series[float]:
+        """Residuals of the rows: ``deviance``, ``pearson``, ``response`` or (randomised by `rng`) ``quantile``."""
+        return remainders.residuals(self.estimate, kind, standardized, rng)
+
+    def binned_residuals(self, by: Any = None, bins: int | None = None, prob: float = 0.95) -> pd.DataFrame:
+        """Mean residuals in bins of the fitted probability, or of `by`, with the band in which they should lie."""
+        return binned.binned_residuals(self.estimate, by, bins, prob)
+
+    def collinearity(self, centred: bool = True) -> collinear.Collinearity:
+        """Variance inflation of the terms, the condition number, and the columns that cause it."""
+        return collinear.collinearity(self.estimate, centred)
+
+    def link_test(self) -> link.LinkTest:
+        """Whether the square of the linear predictor adds to it (Pregibon 1980)."""
+        return link.link_test(self.estimate)
 
     @property
     def path(self) -> pd.DataFrame:

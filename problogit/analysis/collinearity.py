@@ -36,6 +36,7 @@ HIGH_INDEX = 30.0  # Belsley, Kuh & Welsch (1980): from about 30 on, dependencie
 HIGH_VIF = 10.0  # the usual rule; O'Brien (2007) on why it is no verdict
 _SHARE = 0.5
 _MOST_COLUMNS = 2000
+_NEAR_ONE = 0.9999
 _EXACT = 1e-10  # of a column's square in exact dependencies
 
 
@@ -63,7 +64,11 @@ class Dependency:
     def __str__(self) -> str:
         """``x1 and x2 (correlation 0.9999)``."""
         named = " and ".join(self.columns) if len(self.columns) == 2 else listed(self.columns)
-        return f"{named} (correlation {self.correlation:.4g})" if np.isfinite(self.correlation) else named
+        if np.isnan(self.correlation):
+            return named
+        near = abs(self.correlation) > _NEAR_ONE
+        shown = f"beyond {_NEAR_ONE * np.sign(self.correlation):g}" if near else f"{self.correlation:.4g}"
+        return f"{named} (correlation {shown})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +91,8 @@ class Collinearity:
         Variance proportions: dimensions by columns; each column sums to 1.
     dependencies : tuple of Dependency
         Dimensions whose index reaches 30, the worst first.
+    closest : Dependency
+        The worst, whatever its index.
     centred : bool
         Whether the intercept was taken out first.
     notes : tuple of str
@@ -98,6 +105,7 @@ class Collinearity:
     indices: Array
     shares: Array
     dependencies: tuple[Dependency, ...]
+    closest: Dependency
     centred: bool
     notes: tuple[str, ...]
 
@@ -166,10 +174,20 @@ def collinearity(estimate: Estimate, centred: bool = True) -> Collinearity:
         scaling = problem.scaling.columns(kept)
         found, shown = spectrum(like.in_coordinates(None, None), scaling.to_original(point)), kept
     names = tuple(problem.terms[j] for j in shown)
-    dependencies = _dependencies(found, names)
+    every = _dependencies(found, names)
+    harmful = tuple(one for one in every if one.index >= HIGH_INDEX)
     without = intercept is not None and centred
     return Collinearity(
-        terms, gvif, df, names, found.indices, found.shares, dependencies, without, (*notes, *more)
+        terms,
+        gvif,
+        df,
+        names,
+        found.indices,
+        found.shares,
+        harmful,
+        every[0],
+        without,
+        (*notes, *more),
     )
 
 
@@ -232,12 +250,12 @@ def _inflation(
 
 
 def _dependencies(found: Spectrum, names: tuple[str, ...]) -> tuple[Dependency, ...]:
-    """Dimensions of a high index, the worst first; exact ones as one, because their directions are not unique."""
+    """All dimensions, the worst first; exact ones as one, because their directions are not unique."""
     indices, shares, exact = found.indices, found.shares, found.exact
     made = []
     if np.isinf(indices).any():
         made.append(_dependency(found, names, np.inf, exact, np.flatnonzero(exact > _EXACT)))
-    for k in np.flatnonzero(np.isfinite(indices) & (indices >= HIGH_INDEX))[::-1]:
+    for k in np.flatnonzero(np.isfinite(indices))[::-1]:
         worst = np.argsort(-shares[k])[: max(2, int((shares[k] > _SHARE).sum()))]
         made.append(_dependency(found, names, float(indices[k]), shares[k], np.sort(worst)))
     return tuple(made)

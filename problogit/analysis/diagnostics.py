@@ -1,4 +1,8 @@
-"""What was checked, what was found, and what to do about it."""
+"""What was checked, what was found, and what to do about it.
+
+Most checks cost nothing beyond the fit. Those that walk over the rows several times (influence, outliers, link,
+dispersion) are made by default where that takes a fraction of a second, and it is said where they are not.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from problogit.analysis.checked import Check, Checked
+from problogit.analysis.column_checks import check_collinearity
 from problogit.analysis.intervals import bounds
+from problogit.analysis.loo import is_posterior
+from problogit.analysis.row_checks import check_dispersion, check_influence, check_link, check_outliers
+from problogit.analysis.sample_size import FEW_EVENTS, check_sample_size, events_per_slope
+from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.separation import Separation
 from problogit.errors import EstimationError
 from problogit.estimate import Estimate, Finding, Status
@@ -16,11 +26,17 @@ from problogit.problem import Problem
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FEW_EVENTS", "Diagnostics", "diagnostics", "events_per_slope", "separation_of"]
+__all__ = ["FEW_EVENTS", "Check", "Diagnostics", "diagnostics", "events_per_slope", "separation_of"]
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 _WORK = 2e10  # operations that may go into looking for separation under a method that does not need to know
-FEW_EVENTS = 10  # of the rarer outcome per slope
+_QUICK = 4e6  # rows x (columns + 20) that a default look at the rows may take: a quarter of a second
+_LATER = "it takes longer: diagnostics(full=True)"
+_ROW_CHECKS = ("influence of single rows", "outcomes against the fit", "link test")
+_GRAM = 1e9  # products that the information matrix may take in passing
+_COLUMNS = 300
+# Within one severity what decides whether there is an estimate at all comes first, then what an engine says of itself.
+_FIRST = ("convergence", "separation", "constant-response", "aliased", "separation-unchecked")
 
 
 @dataclass(frozen=True)
@@ -32,10 +48,13 @@ class Diagnostics:
     findings : tuple of Finding
     status : Status
         How the fit ended.
+    checks : tuple of Check
+        What was looked at with what was seen, and what was not looked at with the reason.
     """
 
     findings: tuple[Finding, ...]
     status: Status
+    checks: tuple[Check, ...] = ()
 
     @property
     def trusted(self) -> bool:
@@ -50,33 +69,92 @@ class Diagnostics:
         rows = [(f.severity, f.code, f.message, f.remedy, ", ".join(f.terms)) for f in self.findings]
         return pd.DataFrame(rows, columns=["severity", "code", "message", "remedy", "terms"])
 
+    @property
+    def checked(self) -> pd.DataFrame:
+        """One row per check: ``check, result, limit, done``."""
+        import pandas as pd
+
+        rows = [(check.name, check.result, check.limit, check.done) for check in self.checks]
+        return pd.DataFrame(rows, columns=["check", "result", "limit", "done"])
+
     def __str__(self) -> str:
-        """The status, then a paragraph for each finding."""
+        """The status, a paragraph for each finding, then what was checked."""
         lines = [self.status.value]
         for finding in self.findings:
             lines.append(f"[{finding.severity}] {finding.message}")
             if finding.remedy:
                 lines.append(f"    {finding.remedy}")
+        lines += [f"Checked: {check.name}: {check.result}" for check in self.checks if check.done]
+        lines += [f"Not checked: {check.name}: {check.result}" for check in self.checks if not check.done]
         return "\n".join(lines)
 
 
-def diagnostics(estimate: Estimate) -> Diagnostics:
+def diagnostics(estimate: Estimate, full: bool | None = None) -> Diagnostics:
     """Gather what the method found and what the data say whatever the method.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    full : bool, optional
+        True: also influence, outliers, the link test and dispersion, whatever they cost; False: none of them. Without
+        it they are made where they take a fraction of a second.
 
     Returns
     -------
     Diagnostics
-        Separation, aliased columns, rows that were dropped, events per parameter, and the method's own findings.
+        What decides over everything else first: errors before warnings before information; convergence, separation and
+        the sampler's own diagnostics before the rest.
     """
-    found = list(estimate.findings)
+    problem, found = estimate.problem, list(estimate.findings)
     known = {finding.code for finding in found}
-    problem = estimate.problem
-    found += [f for f in _about_status(estimate) if f.code not in known]
     about = _about_likelihood if problem.data is not None else _about_missing_data
-    found += [f for f in about(estimate) if f.code not in known]
-    found += [f for f in (*_about_rows(problem), *_about_size(problem)) if f.code not in known]
-    ordered = sorted(found, key=lambda finding: _ORDER[finding.severity])
-    return Diagnostics(tuple(ordered), estimate.status)
+    found += [f for f in (*_about_status(estimate), *about(estimate)) if f.code not in known]
+    first = _first_checks(estimate, found)
+    checked = [*_row_checks(estimate, full), _column_check(estimate, full), check_sample_size(estimate)]
+    found += [f for one in checked for f in one.findings if f.code not in known]
+    found += [f for f in _about_rows(problem) if f.code not in known]
+    ordered = sorted(found, key=lambda f: (_ORDER[f.severity], f.code not in _FIRST))
+    return Diagnostics(tuple(ordered), estimate.status, (*first, *(one.check for one in checked)))
+
+
+def _first_checks(estimate: Estimate, found: list[Finding]) -> list[Check]:
+    """What every fit is asked: whether it is where it should be, and whether the data separate."""
+    codes = {finding.code for finding in found}
+    converged = Check("convergence", "no" if estimate.status is Status.NOT_CONVERGED else "yes")
+    if "separation-unchecked" in codes:
+        reason = next(f.message for f in found if f.code == "separation-unchecked")
+        return [converged, Check("separation", reason, done=False)]
+    separated = "separation" in codes or "constant-response" in codes
+    return [converged, Check("separation", "yes" if separated else "none")]
+
+
+def _row_checks(estimate: Estimate, full: bool | None) -> list[Checked]:
+    """The checks that walk over the rows, as far as `full` and their cost go."""
+    if estimate.problem.data is None:
+        return [_skipped(name, "the fit was loaded without its data") for name in _ROW_CHECKS]
+    draws = estimate.coefficients.flat.shape[0] if isinstance(estimate.coefficients, DrawnCoefficients) else 0
+    n, posterior = estimate.problem.rows.n_obs, is_posterior(estimate)
+    work = n * (estimate.problem.n_terms + 20.0 + (draws if posterior else 0))
+    if not (full or (full is None and work <= _QUICK)):
+        return [_skipped(name, _LATER) for name in _ROW_CHECKS]
+    influence = check_influence(estimate) if full or not posterior else _skipped(_ROW_CHECKS[0], _LATER)
+    dispersion = check_dispersion(estimate)
+    counted = [] if dispersion is None else [dispersion]
+    return [influence, check_outliers(estimate), *counted, check_link(estimate)]
+
+
+def _column_check(estimate: Estimate, full: bool | None) -> Checked:
+    problem = estimate.problem
+    if problem.data is None:
+        return _skipped("collinearity", "the fit was loaded without its data")
+    work = problem.likelihood.n_rows * float(problem.n_terms) ** 2
+    if full or (work <= _GRAM and problem.n_terms <= _COLUMNS):
+        return check_collinearity(estimate)
+    return _skipped("collinearity", _LATER)
+
+
+def _skipped(name: str, why: str) -> Checked:
+    return Checked(Check(name, why, done=False))
 
 
 def separation_of(problem: Problem) -> Separation | None:
@@ -174,7 +252,9 @@ def _separation_finding(separation: Separation, *, stopped: bool) -> Finding:
     )
     remedy = "Report the prior with these coefficients, and see how they move under half and twice its scale."
     if stopped:
-        remedy = "Report the number of steps too, and see how the coefficients move with half and twice as many."
+        remedy = (
+            "Report the number of steps too, and see how the coefficients move with half and twice as many."
+        )
     return Finding("separation", "warning", message, remedy, tuple(directions))
 
 
@@ -188,33 +268,3 @@ def _about_rows(problem: Problem) -> list[Finding]:
         remedy = "Check that what is missing does not depend on the outcome." if share >= 5 else ""
         found.append(Finding("rows-dropped", "info", message, remedy))
     return found
-
-
-def events_per_slope(problem: Problem) -> float:
-    """Outcomes of the rarer kind for each coefficient beside the intercept; infinite where there is none."""
-    slopes = _slopes(problem)
-    return _rarer(problem) / slopes if slopes else float("inf")
-
-
-def _rarer(problem: Problem) -> float:
-    return min(problem.sample.n_events, problem.sample.n_trials - problem.sample.n_events)
-
-
-def _slopes(problem: Problem) -> int:
-    return problem.n_terms - (problem.intercept is not None)
-
-
-def _about_size(problem: Problem) -> list[Finding]:
-    each = events_per_slope(problem)
-    if each >= FEW_EVENTS:
-        return []
-    rarer, slopes = _rarer(problem), _slopes(problem)
-    message = (
-        f"There {'is' if rarer == 1 else 'are'} {np.format_float_positional(rarer, trim='-')} "
-        f"outcome{'' if rarer == 1 else 's'} of the rarer kind for {slopes} slope{'' if slopes == 1 else 's'}"
-        f"{'' if slopes == 1 else f' ({each:.1f} each)'}."
-    )
-    remedy = (
-        "Coefficients of maximum likelihood are then biased away from zero: prefer a prior, or fewer terms."
-    )
-    return [Finding("events-per-parameter", "info", message, remedy)]

@@ -18,7 +18,7 @@ from problogit.validation import check_choice, seed_sequence
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KINDS", "Kind", "quantile_residuals", "residuals"]
+__all__ = ["KINDS", "Kind", "log_tails", "quantile_residuals", "residuals"]
 
 Kind = Literal["deviance", "pearson", "quantile", "response"]
 KINDS = ("deviance", "pearson", "quantile", "response")
@@ -84,6 +84,12 @@ def residuals(
     return found
 
 
+def log_tails(fitted: FittedRows) -> tuple[Array, Array]:
+    """log P(S <= s) and log P(S >= s) of each row's outcome under its fitted probability; NaN where there is none."""
+    below, above, density = _log_parts(fitted)
+    return np.minimum(np.logaddexp(below, density), 0.0), np.minimum(np.logaddexp(above, density), 0.0)
+
+
 def quantile_residuals(fitted: FittedRows, u: Array) -> Array:
     """Normal quantiles of F(s - 1) + u f(s), F and f the binomial distribution and its density.
 
@@ -95,17 +101,25 @@ def quantile_residuals(fitted: FittedRows, u: Array) -> Array:
     u : ndarray, shape (n_rows,)
         Uniform on [0, 1).
     """
-    eta, s, m = fitted.log_odds, fitted.successes, fitted.trials
+    below, above, density = _log_parts(fitted)
     u = np.clip(u, 2.0**-54, 1 - 2.0**-54)
-    known = ~np.isnan(eta)
+    lower = np.minimum(np.logaddexp(below, np.log(u) + density), 0.0)
+    upper = np.minimum(np.logaddexp(above, np.log1p(-u) + density), 0.0)
+    return np.where(lower < upper, ndtri_exp(lower), -ndtri_exp(upper))
+
+
+def _log_parts(fitted: FittedRows) -> tuple[Array, Array, Array]:
+    """log P(S < s), log P(S > s) and log P(S = s)."""
+    eta, s, m = fitted.log_odds, fitted.successes, fitted.trials
     with np.errstate(divide="ignore", invalid="ignore"):
         below = np.where(s > 0, np.log(betainc(m - s + 1, np.maximum(s, 1), expit(-eta))), -np.inf)
         above = np.where(s < m, np.log(betainc(s + 1, np.maximum(m - s, 1), expit(eta))), -np.inf)
-        happened = np.where(s > 0, s * np.logaddexp(0.0, -eta), 0.0)
-        happened += np.where(s < m, (m - s) * np.logaddexp(0.0, eta), 0.0)
-        density = log_binomial_constant(s, m) - happened
-        lower = np.logaddexp(below, np.log(u) + density)
-        upper = np.logaddexp(above, np.log1p(-u) + density)
-    lower, upper = np.minimum(lower, 0.0), np.minimum(upper, 0.0)
-    values = np.where(lower < upper, ndtri_exp(lower), -ndtri_exp(upper))
-    return np.where(known, values, np.nan)
+        lost = np.where(s > 0, s * np.logaddexp(0.0, -eta), 0.0)
+        lost += np.where(s < m, (m - s) * np.logaddexp(0.0, eta), 0.0)
+    density = log_binomial_constant(s, m) - lost
+    unknown = np.isnan(eta)
+    return (
+        np.where(unknown, np.nan, below),
+        np.where(unknown, np.nan, above),
+        np.where(unknown, np.nan, density),
+    )

@@ -28,7 +28,7 @@ def fit_text(estimate: Estimate, prob: float = 0.95) -> str:
     formula = f"{problem.design.formula}\n" if problem.design.formula else ""
     head = f"Logistic regression: {estimate.method.describe()}\n{formula}{problem.response.describe()}; "
     parts = [head + sample_text(estimate)]
-    found = [finding for finding in diagnostics(estimate).findings if finding.severity != "info"]
+    found = [finding for finding in diagnostics(estimate, full=False).findings if finding.severity != "info"]
     if not estimate.status.trusted:
         parts.append(_wrap(estimate.status.value))
     if found:

@@ -19,11 +19,16 @@ def codes(found):
     return [finding.code for finding in found.findings]
 
 
+def plenty():
+    """Rows enough to have nothing to say about their number."""
+    return simulated(600)
+
+
 def test_a_plain_fit_has_nothing_to_say():
-    found = diagnostics(MLE().estimate(problem_of(*simulated())))
+    found = diagnostics(MLE().estimate(problem_of(*plenty())))
     assert found.findings == ()
     assert found.trusted
-    assert str(found) == "The fit converged."
+    assert str(found).startswith("The fit converged.\nChecked: convergence: yes\nChecked: separation: none\n")
     assert found.frame.empty
 
 
@@ -43,30 +48,33 @@ def test_separation_is_named_under_every_method():
 
 
 def test_repeated_columns_are_named_with_their_equation():
-    frame, y = simulated()
+    frame, y = plenty()
     frame["sum"] = frame["x"] + frame["d"]
     problem = problem_of(frame, y)
     with pytest.warns(AliasingWarning):
         mle = diagnostics(MLE().estimate(problem))
     bayes = diagnostics(posterior(problem, [0.0, 0.7, 0.3, 0.1, 0.0]))
     for found in (mle, bayes):
-        assert codes(found) == ["aliased"]
+        assert codes(found)[0] == "aliased"
         assert "sum = x + d" in found.findings[0].message
+    assert codes(mle) == ["aliased"]
+    assert codes(bayes) == ["aliased", "collinear"]
 
 
 def test_dropped_rows_are_counted_with_their_reasons():
-    frame, y = simulated()
-    frame.iloc[:10, 0] = np.nan
+    frame, y = plenty()
+    frame.iloc[:30, 0] = np.nan
     found = diagnostics(MLE().estimate(problem_of(frame, y)))
     assert codes(found) == ["rows-dropped"]
-    assert "10 of 120 rows (8.3%) were left out (missing: 10)" in str(found)
+    assert "30 of 600 rows (5%) were left out (missing: 30)" in str(found)
 
 
 def test_few_events_for_the_terms_are_said():
     frame, y = simulated(40)
-    found = diagnostics(MLE().estimate(problem_of(frame, y)))
+    found = diagnostics(MLE().estimate(problem_of(frame, y)), full=False)
     assert codes(found) == ["events-per-parameter"]
     assert found.findings[0].severity == "info"
+    assert "rule of thumb" in found.findings[0].message
     assert found.trusted
 
 
@@ -84,7 +92,7 @@ def test_the_gravest_finding_comes_first_and_takes_the_trust():
         Finding("r-hat", "error", "r-hat of x is 1.3.", "Sample longer."),
         Finding("note", "warning", "Mind this."),
     )
-    found = diagnostics(replace(estimate, findings=more))
+    found = diagnostics(replace(estimate, findings=more), full=False)
     assert [finding.severity for finding in found.findings] == ["error", "warning", "info"]
     assert not found.trusted
     assert list(found.frame.columns) == ["severity", "code", "message", "remedy", "terms"]
@@ -93,7 +101,8 @@ def test_the_gravest_finding_comes_first_and_takes_the_trust():
 def test_a_fit_that_stopped_early_is_an_error():
     estimate = replace(MLE().estimate(problem_of(*simulated())), status=Status.NOT_CONVERGED)
     found = diagnostics(estimate)
-    assert codes(found) == ["convergence"]
+    assert codes(found) == ["convergence", "overfitting"]
+    assert found.checks[0].result == "no"
     assert not found.trusted
 
 
@@ -128,7 +137,7 @@ def test_more_columns_than_rows_do_not_stop_the_diagnostics_of_a_prior():
 
 def test_a_fit_that_stopped_early_is_said_once():
     own = Finding("convergence", "error", "The optimiser stopped after 3 iterations.", "Rescale.")
-    estimate = MLE().estimate(problem_of(*simulated()))
+    estimate = MLE().estimate(problem_of(*plenty()))
     found = diagnostics(replace(estimate, status=Status.NOT_CONVERGED, findings=(own,)))
     assert found.findings == (own,)
 
