@@ -21,20 +21,21 @@ from problogit.core import (
     maximum,
     newton,
     path_record,
+    profile,
     rank,
     resampled,
     scaling,
     separation_cone,
     separation_result,
 )
-from problogit.core.priors import elastic_net, flat, laplace, normal, per_term, resolved, student_t
+from problogit.core.priors import elastic_net, flat, jeffreys, laplace, normal, per_term, resolved, student_t
 from problogit.data import design as designs
 from problogit.data.columns import Column, Numbers
 from problogit.data.groups import GroupColumns
 from problogit.data.rows import DataReport, Response, Rows, VariableSummary
 from problogit.errors import InputError, SavedFitError
 from problogit.estimate import Estimate, Finding, FitStats, Provenance, Status
-from problogit.estimators import bayes, early_stopping, mle, penalized, select
+from problogit.estimators import bayes, early_stopping, firth, mle, penalized, select
 from problogit.problem import Problem, SampleSize
 
 __all__ = ["Decoder", "Encoder"]
@@ -64,12 +65,15 @@ def _registry() -> dict[str, type]:
         elastic_net.ElasticNet,
         student_t.StudentT,
         student_t.Cauchy,
+        jeffreys.Jeffreys,
         per_term.Priors,
         resolved.ResolvedPrior,
         mle.MLE,
         mle.MLEDetails,
         penalized.Penalized,
         penalized.PenalizedDetails,
+        firth.FirthDetails,
+        profile.TermProfile,
         early_stopping.EarlyStopping,
         early_stopping.EarlyStoppingDetails,
         early_stopping_record.Trajectory,
@@ -116,6 +120,7 @@ class Encoder:
             "stats": self.value(estimate.stats),
             "provenance": self.value(estimate.provenance),
             "details": self.value(estimate.details),
+            "profiled": self.value(estimate.term_profile),
         }
 
     def _rows(self, problem: Problem, columns: tuple[str, ...]) -> dict[str, Any]:
@@ -219,6 +224,7 @@ class Decoder:
             stats=self.value(tree["stats"]),
             provenance=self.value(tree["provenance"]),
             details=self.value(tree["details"]),
+            profiled=self.value(tree.get("profiled")),
         )
 
     def _rows(self, tree: Mapping[str, Any]) -> Rows:

@@ -151,6 +151,45 @@ class Details:
         return None
 
 
+class LikelihoodInference(Protocol):
+    """Profiles and likelihood ratios of what a method maximises."""
+
+    def bounds(self, weights: Array, drop: float) -> ProfileBounds:
+        """Profile intervals of the combinations ``weights @ beta``, weights of shape (k, n_terms).
+
+        `drop` is how far what is profiled may fall: half a quantile of chi-squared with one degree of freedom.
+        """
+
+    def ratio(self, hypothesis: Array) -> float | None:
+        """Likelihood ratio of ``hypothesis @ beta = 0`` over the columns that are not aliased, shape (df, rank).
+
+        None where it is that of the log-likelihood.
+        """
+
+    def terms(self) -> TermProfile | None:
+        """Profile ends and likelihood ratios of every coefficient, where they are the method's default; else None."""
+
+
+@dataclass(frozen=True, eq=False)
+class OrdinaryLikelihood:
+    """Of the log-likelihood."""
+
+    problem: Problem
+
+    def bounds(self, weights: Array, drop: float) -> ProfileBounds:
+        """Profile intervals, one-sided under separation."""
+        problem = self.problem
+        return profile_bounds(problem.likelihood, problem.maximum, problem.scaling, weights, drop)
+
+    def ratio(self, hypothesis: Array) -> float | None:
+        """None."""
+        return None
+
+    def terms(self) -> TermProfile | None:
+        """None: Wald intervals are the default."""
+        return None
+
+
 class Estimator(ABC):
     """A way to estimate a `Problem`: the interface that a new engine implements."""
 
@@ -245,33 +284,9 @@ class Estimator(ABC):
             f"{self.describe()} is none. Fit the same model with Penalized(prior) of the same prior, or with MLE()."
         )
 
-    def profile(self, estimate: Estimate, weights: Array, drop: float) -> ProfileBounds:
-        """Profile intervals of linear combinations of the coefficients; those of the log-likelihood by default.
-
-        Parameters
-        ----------
-        estimate : Estimate
-        weights : ndarray, shape (k, n_terms)
-        drop : float
-            How far what is profiled may fall: half a quantile of chi-squared with one degree of freedom.
-        """
-        problem = estimate.problem
-        return profile_bounds(problem.likelihood, problem.maximum, problem.scaling, weights, drop)
-
-    def likelihood_ratio(self, estimate: Estimate, hypothesis: Array) -> float | None:
-        """Likelihood ratio of ``hypothesis @ beta = 0`` where it is not that of the log-likelihood, else None.
-
-        `hypothesis` has shape (df, rank): over the columns that are not aliased, original units.
-        """
-        return None
-
-    def term_profile(self, estimate: Estimate) -> TermProfile | None:
-        """Profile ends and likelihood ratios of every coefficient, where they are this method's default; else None."""
-        return None
-
-    def settled(self, estimate: Estimate) -> Estimate:
-        """The estimate with what its tables need from the rows, before those are let go."""
-        return estimate
+    def likelihood_inference(self, estimate: Estimate) -> LikelihoodInference:
+        """What profiles and likelihood ratios of a fit are made of: the log-likelihood, unless the method says more."""
+        return OrdinaryLikelihood(estimate.problem)
 
     def refusal(self, question: str, problem: Problem) -> str:
         """Why this method cannot answer a question of likelihood inference; empty where it can.
@@ -304,6 +319,8 @@ class Estimate:
     stats : FitStats
     provenance : Provenance
     details : Details
+    profiled : TermProfile or None
+        `term_profile`, where it was saved with the fit.
     """
 
     problem: Problem
@@ -314,6 +331,7 @@ class Estimate:
     stats: FitStats
     provenance: Provenance
     details: Details
+    profiled: TermProfile | None = None
 
     @property
     def terms(self) -> tuple[str, ...]:
@@ -327,8 +345,8 @@ class Estimate:
 
     @cached_property
     def term_profile(self) -> TermProfile | None:
-        """What a summary by profiles is made of, where the method has one by default; made once."""
-        return self.method.term_profile(self)
+        """What a summary by profiles is made of, where that is the method's default; made once, and saved."""
+        return self.method.likelihood_inference(self).terms() if self.profiled is None else self.profiled
 
     @cached_property
     def raw(self) -> Any:

@@ -47,5 +47,5 @@ def profile_interval(estimate: Estimate, weights: Array, prob: float = 0.95) -> 
     if refusal:
         raise InputError(refusal)
     drop = float(chdtri(1, 1 - prob)) / 2
-    ends = estimate.method.profile(estimate, np.atleast_2d(weights), drop)
+    ends = estimate.method.likelihood_inference(estimate).bounds(np.atleast_2d(weights), drop)
     return Interval(ends.lower, ends.upper, PROFILE)

@@ -116,7 +116,7 @@ class Restricted:
 
     def likelihood_ratio(self) -> float:
         """Twice the difference of the log-likelihoods (suprema under separation), or of what the method maximises."""
-        own = self.estimate.method.likelihood_ratio(self.estimate, self.hypothesis)
+        own = self.estimate.method.likelihood_inference(self.estimate).ratio(self.hypothesis)
         return 2 * (self.problem.maximum.kernel - self._kernel()) if own is None else own
 
     def _kernel(self) -> float:

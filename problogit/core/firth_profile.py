@@ -97,8 +97,9 @@ class FirthProfile:
 
         `start` is where to look from; it is moved to the plane.
         """
+        along = self._metric.solve(np.ascontiguousarray(K.T))
         x = self.maximum.point.x if start is None else start
-        x = x - K.T @ np.linalg.solve(K @ K.T, K @ x)
+        x = x - along @ np.linalg.solve(K @ along, K @ x)
         if K.shape[0] == K.shape[1]:
             return self.objective.value(np.zeros_like(x))
         found = self._on_plane(x, null_space(K.T), _CLOSE_FIT)

@@ -76,6 +76,9 @@ class Bayes(Estimator):
         if not isinstance(self.prior, ResolvablePrior):
             remedy = "As in Bayes(Normal(2.5)), Bayes(Laplace(1)) or Bayes(Priors(...))."
             raise InputError(explain("prior", "must be a prior", self.prior, remedy))
+        if self.prior.joint:
+            remedy = f"Penalized({self.prior.describe()}) fits this one; sampling it is not available."
+            raise InputError(explain("prior", "must be a prior of single coefficients", self.prior, remedy))
         check_choice("sampler", self.sampler, SAMPLERS)
         check_integer("draws", self.draws, _LEAST_DRAWS)
         check_integer("tune", self.tune, 0)

@@ -12,20 +12,32 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from problogit.core.coefficients import PointCoefficients
-from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.early_stopping_record import Trajectory
+from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.one_step import Linearised
 from problogit.core.path_record import PathRecord
 from problogit.core.priors.base import ResolvablePrior
 from problogit.core.priors.flat import Flat
+from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.normal import Normal
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.priors.strengthened import Strengthened
 from problogit.core.scaling import Scaling
 from problogit.data.rows import Array
 from problogit.errors import ConvergenceWarning, EstimationError, InputError, explain
-from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
+from problogit.estimate import (
+    Details,
+    Estimate,
+    Estimator,
+    Finding,
+    FitStats,
+    LikelihoodInference,
+    Provenance,
+    Status,
+)
 from problogit.estimators.early_stopping import EarlyStopping, EarlyStoppingDetails, fit_stopped
+from problogit.estimators.firth import FirthDetails, FirthOptions, fit_firth
+from problogit.estimators.firth_inference import FirthInference, firth_refusal
 from problogit.estimators.linearised import linearised_maximum, linearised_mode
 from problogit.estimators.mle import MLE, MLEDetails
 from problogit.estimators.path_selection import ChosenStrength, choose_strength
@@ -109,7 +121,8 @@ class Penalized(Estimator):
     """Penalized maximum likelihood: the mode of the posterior under `prior`.
 
     Maximises sum_i log-likelihood_i + log prior(beta). Normal is the L2 penalty (ridge), Laplace the L1 penalty (lasso,
-    exact zeros), ElasticNet both; ``Penalized(Flat())`` is maximum likelihood.
+    exact zeros), ElasticNet both; ``Penalized(Flat())`` is maximum likelihood and ``Penalized(Jeffreys())`` Firth's
+    penalised likelihood, with profile intervals and likelihood-ratio tests of its own.
 
     Parameters
     ----------
@@ -163,8 +176,18 @@ class Penalized(Estimator):
         check_choice("solver", self.solver, SOLVERS)
         if self.early_stopping is not None:
             self._check_early_stopping()
+        if isinstance(self.prior, Jeffreys):
+            self._check_jeffreys()
         check_integer("resamples", self.resamples, 2)
         seed_sequence(self.rng if not isinstance(self.rng, np.random.Generator) else None)
+
+    def _check_jeffreys(self) -> None:
+        if self.select is not None:
+            remedy = "Leave it out: Jeffreys() has no strength to choose."
+            raise InputError(explain("select", "must be None with Jeffreys()", self.select, remedy))
+        if self.solver not in ("auto", "newton"):
+            rule = "must be 'auto' or 'newton' with Jeffreys(), whose leverages need the whole information"
+            raise InputError(explain("solver", rule, self.solver))
 
     def _check_early_stopping(self) -> None:
         if not isinstance(self.early_stopping, EarlyStopping):
@@ -204,6 +227,9 @@ class Penalized(Estimator):
             return fit_stopped(
                 self, self.early_stopping, problem, resamples=resamples, seeds=seeds, progress=progress
             )
+        if isinstance(self.prior, Jeffreys):
+            options = FirthOptions(self.prior, self.inference, self.resamples)
+            return fit_firth(self, options, problem, seed_sequence(self.rng), progress)
         prior = self.prior.resolve(problem)
         if prior.flat.all() and self.select is None:
             return self._maximum_likelihood(problem, progress)
@@ -325,12 +351,16 @@ class Penalized(Estimator):
         return replace(fit, coefficients=PointCoefficients(fit.coefficients.location, reason))
 
     def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
-        """None: a shrunken estimate has no test of beta = 0. Under a flat prior, those of `MLE`."""
+        """None: a shrunken estimate has no test of beta = 0. `MLE`'s under a flat prior, Firth's under Jeffreys'."""
+        if isinstance(estimate.details, FirthDetails):
+            return FirthInference(estimate).summary_columns()
         return MLE().summary_columns(estimate) if isinstance(estimate.details, MLEDetails) else {}
 
     def linearised(self, estimate: Estimate) -> Linearised:
         """With the curvature of the prior; coefficients at the kink of an L1 penalty are held there."""
         details, problem = estimate.details, estimate.problem
+        if isinstance(details, FirthDetails):
+            return FirthInference(estimate).linearised()
         if isinstance(details, MLEDetails):
             return linearised_maximum(problem, details.maximum)
         if isinstance(details, PenalizedDetails):
@@ -339,10 +369,18 @@ class Penalized(Estimator):
         return super().linearised(estimate)
 
     def refusal(self, question: str, problem: Problem) -> str:
-        """Under a flat prior this is maximum likelihood, and answers what that answers."""
+        """Under a flat prior this is maximum likelihood, and answers what that answers; Jeffreys' has its own."""
+        if isinstance(self.prior, Jeffreys):
+            return firth_refusal(question, problem)
         if isinstance(self.prior, Flat) and self.inference != "none" and self.early_stopping is None:
             return MLE().refusal(question, problem)
         return super().refusal(question, problem)
+
+    def likelihood_inference(self, estimate: Estimate) -> LikelihoodInference:
+        """Under Jeffreys' prior, of the penalised likelihood over the full design."""
+        if isinstance(estimate.details, FirthDetails):
+            return FirthInference(estimate)
+        return super().likelihood_inference(estimate)
 
     def score_meat(self, problem: Problem, likelihood: BinomialLikelihood, beta: Array) -> Array | None:
         """Under a flat prior, that of `MLE`."""
@@ -350,7 +388,7 @@ class Penalized(Estimator):
 
     def raw(self, estimate: Estimate) -> Any:
         """The `OptimizeResult` of `scipy.optimize.minimize`; under a flat prior, the raw result of `MLE`."""
-        if isinstance(estimate.details, (PenalizedDetails, EarlyStoppingDetails)):
+        if isinstance(estimate.details, (PenalizedDetails, EarlyStoppingDetails, FirthDetails)):
             return estimate.details.raw
         return MLE().raw(estimate)
 
@@ -385,6 +423,9 @@ class Penalized(Estimator):
             how = ", no intervals"
         if self.early_stopping is not None:
             return f"maximum likelihood by {self.early_stopping.describe()}{how}"
+        if isinstance(self.prior, Jeffreys):
+            flic = ", probabilities by FLIC" if self.prior.flic else ""
+            return f"Firth's penalized likelihood (Jeffreys prior){flic}{how}"
         chosen = "" if self.select is None else f", strength chosen by {selection_of(self.select).describe()}"
         return f"penalized likelihood with prior {self.prior.describe()}{chosen}{how}"
 
