@@ -7,6 +7,7 @@ from problogit.plots.curve import probability_curve
 from problogit.plots.distribution import probability_distribution
 from problogit.plots.forest import forest, forest_frame
 from problogit.plots.path import draw_path, draw_scores, path, path_scores
+from problogit.plots.residuals import residuals
 
 __all__ = [
     "calibration",
@@ -18,4 +19,5 @@ __all__ = [
     "path_scores",
     "probability_curve",
     "probability_distribution",
+    "residuals",
 ]
