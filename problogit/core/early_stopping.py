@@ -46,16 +46,24 @@ class State:
         0 is the null model.
     gamma : ndarray, shape (n_terms,)
         Coefficients in the coordinates of the likelihood.
+    eta : ndarray, shape (n_rows,)
+        Log-odds.
     kernel : float
         Log-likelihood there, without its constant.
     """
 
     step: int
     gamma: Array
+    eta: Array
     kernel: float
 
 
-def ascend(likelihood: BinomialLikelihood, intercept: int | None, rate: float) -> Iterator[State]:
+def ascend(
+    likelihood: BinomialLikelihood,
+    intercept: int | None,
+    rate: float,
+    columns: ScaledColumns | None = None,
+) -> Iterator[State]:
     """Gradient steps from the null model, without end.
 
     gamma <- gamma + rate * Z'(w (s - m p)) over the slopes; the intercept then solves its score equation.
@@ -68,8 +76,10 @@ def ascend(likelihood: BinomialLikelihood, intercept: int | None, rate: float) -
         Its column; without one the ascent begins at p = expit(offset).
     rate : float
         Of the gradient of the summed log-likelihood.
+    columns : ScaledColumns, optional
+        Of a likelihood with the same design, so that several ascents share what is made of it.
     """
-    columns = ScaledColumns(likelihood)
+    columns = ScaledColumns(likelihood) if columns is None else columns
     trials = likelihood.weights * likelihood.trials
     events = likelihood.weights * likelihood.successes
     gamma = np.zeros(likelihood.n_terms)
@@ -82,7 +92,7 @@ def ascend(likelihood: BinomialLikelihood, intercept: int | None, rate: float) -
         here = gamma.copy()
         if intercept is not None and level is not None:
             here[intercept] = level
-        yield State(step, here, float(kernel(eta, events, trials).sum()))
+        yield State(step, here, eta, float(kernel(eta, events, trials).sum()))
         gamma = gamma + rate * columns.products(events - trials * expit(eta))
         if intercept is not None:
             gamma[intercept] = 0.0

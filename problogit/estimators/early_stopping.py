@@ -17,7 +17,7 @@ from problogit.core.early_stopping_record import Trajectory
 from problogit.core.priors.normal import Normal
 from problogit.core.scaling import Scaling
 from problogit.data.rows import Array
-from problogit.errors import EstimationError
+from problogit.errors import EstimationError, InputError, explain
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
 from problogit.estimators.early_stopping_course import Course, Slope, follow, keep_path
 from problogit.estimators.early_stopping_split import hold_out, split_rng
@@ -30,6 +30,7 @@ from problogit.validation import check_choice, check_integer, check_positive, ch
 __all__ = ["EarlyStopping", "EarlyStoppingDetails", "fit_stopped"]
 
 _KEPT = 2e7  # coefficients that a record holds
+_MOST_SPLITS = 10
 _FINE = 20  # steps: where fewer are best, they are too long to stop between them
 _FEW = 10  # held-out units of the rarer outcome
 _NO_INTERVAL = (
@@ -49,14 +50,17 @@ class EarlyStopping:
     Parameters
     ----------
     steps : int, optional
-        How many. Without it rows are held out, and the steps end where the deviance of these is lowest; as many steps,
-        at the same rate, are then taken on all rows.
+        How many. Without it parts of the rows are held out in turn, and the steps end where the deviance of the rows
+        held out is lowest; as many steps, at the same rate, are then taken on all rows.
     learning_rate : "auto" or float
         Multiplies the gradient of the summed log-likelihood. ``"auto"`` is 1 / L, L the largest eigenvalue of Z'DZ / 4
         over the centred and scaled columns, D the weights times trials: each step then climbs. Where fewer than 20 such
         steps would be best, the search is repeated with a fraction of it, so that it can stop in between.
     fraction : float, default 0.2
-        Share of the rows held out, of each outcome.
+        Share of the rows in a part, of each outcome.
+    splits : int, optional
+        Parts held out, each by a run of its own that does not see it; no row is in two of them. By default as many as
+        there are, at most 10: five fifths. One part costs least and decides least surely.
     patience : int, default 10
         Steps in a row without a lower held-out deviance that end the search.
     max_steps : int, default 10000
@@ -64,12 +68,14 @@ class EarlyStopping:
 
     Notes
     -----
-    With `steps` given, `fraction`, `patience` and `max_steps` play no part. ``Penalized(rng=...)`` splits the rows.
+    With `steps` given, `fraction`, `splits`, `patience` and `max_steps` play no part. ``Penalized(rng=...)`` splits the
+    rows.
     """
 
     steps: int | None = None
     learning_rate: float | Literal["auto"] = "auto"
     fraction: float = 0.2
+    splits: int | None = None
     patience: int = 10
     max_steps: int = 10_000
 
@@ -81,8 +87,20 @@ class EarlyStopping:
         else:
             check_positive("learning_rate", self.learning_rate)
         check_probability("fraction", self.fraction)
+        most = self._most_splits()
+        if self.splits is not None and check_integer("splits", self.splits, 1) > most:
+            rule = f"must not exceed {most} with fraction={self.fraction:g}: parts have no row in common"
+            raise InputError(explain("splits", rule, self.splits))
         check_integer("patience", self.patience, 1)
         check_integer("max_steps", self.max_steps, 1)
+
+    @property
+    def n_splits(self) -> int:
+        """Parts that are held out where the rows allow it."""
+        return min(self._most_splits(), _MOST_SPLITS) if self.splits is None else self.splits
+
+    def _most_splits(self) -> int:
+        return int(1.0 / self.fraction + 1e-9)
 
     def describe(self) -> str:
         """``"gradient steps stopped by held-out rows"`` or ``"20 gradient steps"``."""
@@ -137,14 +155,23 @@ class _Run:
     ----------
     course : Course or None
         None where the steps were given.
-    held : ndarray, shape (n_obs,)
-        Share of each row that was held out.
+    parts : tuple of ndarray, each of shape (n_obs,)
+        Shares of each row that were held out.
     """
 
     slope: Slope
     steps: int
     course: Course | None
-    held: Array
+    parts: tuple[Array, ...]
+
+    @property
+    def held_out(self) -> tuple[float, float, float]:
+        """Units held out, events and non-events among them."""
+        rows = self.slope.problem.rows
+        frequency = self.slope.problem.weights_type == "frequency"
+        gone = np.sum(self.parts, axis=0) * (rows.weights if frequency else 1.0)
+        events = float(gone @ rows.successes)
+        return float(gone.sum()), events, float(gone @ rows.trials) - events
 
 
 def fit_stopped(
@@ -181,7 +208,7 @@ def fit_stopped(
     run = _decide(problem, options, seeds, progress, whole_rows=False)
     states, passed = keep_path(run.slope, run.steps, progress)
     end = states[-1]
-    values = spectrum(run.slope.likelihood(problem), problem.intercept, end.gamma)
+    values = spectrum(run.slope.likelihood, problem.intercept, end.gamma)
     trajectory = _trajectory(run, states, passed, values)
     beta = run.slope.scaling.to_original(end.gamma)
     l2 = float(trajectory.l2[-1])
@@ -238,13 +265,14 @@ def _decide(
         )
     slope = Slope.of(problem, options.learning_rate)
     if options.steps is not None:
-        return _Run(slope, options.steps, None, np.zeros(problem.rows.n_obs))
-    held = hold_out(problem, options.fraction, split_rng(seeds, problem), whole_rows=whole_rows)
-    course = follow(slope, held, options.patience, options.max_steps, progress)
+        return _Run(slope, options.steps, None, ())
+    rng = split_rng(seeds, problem)
+    parts = hold_out(problem, options.fraction, options.n_splits, rng, whole_rows=whole_rows)
+    course = follow(slope, parts, options.patience, options.max_steps, progress)
     if options.learning_rate == "auto" and course.chosen < _FINE:
         slope = replace(slope, rate=slope.rate / math.ceil(_FINE / (course.chosen + 1)))
-        course = follow(slope, held, options.patience, options.max_steps, progress)
-    return _Run(slope, course.chosen, course, held)
+        course = follow(slope, parts, options.patience, options.max_steps, progress)
+    return _Run(slope, course.chosen, course, parts)
 
 
 def _trajectory(run: _Run, states: list[State], passed: Array, values: Array | None) -> Trajectory:
@@ -284,7 +312,7 @@ def _raw(end: State) -> OptimizeResult:
 
 
 def _engine(run: _Run, details: EarlyStoppingDetails) -> str:
-    how = "" if run.course is None else f", stopped by {_held_out(run)[0]:g} held-out rows"
+    how = "" if run.course is None else f", stopped by {run.held_out[0]:g} held-out rows"
     prior = details.equivalent_prior
     ridge = "" if prior is None else f"; like ridge with prior Normal({prior.scale:.3g}, autoscale=True)"
     return f"gradient steps: {run.steps} of learning rate {details.learning_rate:.3g}{how}{ridge}"
@@ -305,9 +333,11 @@ def _findings(run: _Run, details: EarlyStoppingDetails, df: float) -> tuple[Find
         message = "No step lowers the deviance of the held-out rows: the fit is the null model."
         remedy = "Another split may say otherwise: see how the answer moves with rng, or fit Penalized(select='cv')."
         found.append(Finding("no-steps", "warning", message, remedy))
-    few = min(_held_out(run)[1:])
+    few = min(run.held_out[1:])
     if few < _FEW:
-        message = f"Only {few:g} held-out outcomes of the rarer kind decide where the steps end."
+        message = (
+            f"Only {few:g} held-out outcome{'' if few == 1 else 's'} of the rarer kind decide where to stop."
+        )
         remedy = "See how the answer moves with rng, or choose by cross-validation: Penalized(select='cv')."
         found.append(Finding("few-held-out", "warning", message, remedy))
     return tuple(found)
@@ -317,14 +347,16 @@ def _what_stopped(run: _Run) -> str:
     step = f"{run.steps} gradient step{'' if run.steps == 1 else 's'}"
     if run.course is None:
         return f"Stopped after {step}, as asked."
-    units, events, _ = _held_out(run)
+    units, events, _ = run.held_out
+    parts = len(run.parts)
+    how = "" if parts == 1 else f" in {parts} parts, each of a run that did not see it,"
     reason = {
         "held-out": "after which it rose",
         "levelled": "after which it did not change: the maximum of the likelihood is all but reached",
         "max-steps": "the largest number tried",
     }[run.course.reason]
     return (
-        f"Stopped after {step}: the deviance of {units:g} held-out rows ({events:g} events) was lowest there, "
+        f"Stopped after {step}: the deviance of {units:g} held-out rows ({events:g} events){how} was lowest there, "
         f"{reason}. As many steps at the same rate were then taken on all rows."
     )
 
@@ -338,12 +370,3 @@ def _worth(details: EarlyStoppingDetails, df: float) -> str:
         f"{worth}The ridge that it resembles has L2 strength {details.equivalent_l2:.3g} on the scaled columns: "
         f"Penalized(Normal({prior.scale:.3g}, autoscale=True))."
     )
-
-
-def _held_out(run: _Run) -> tuple[float, float, float]:
-    """Units held out, events and non-events among them."""
-    rows = run.slope.problem.rows
-    copies = rows.weights if run.slope.problem.weights_type == "frequency" else np.ones(rows.n_obs)
-    out = run.held * copies
-    events = float(out @ rows.successes)
-    return float(out.sum()), events, float(out @ rows.trials) - events

@@ -14,6 +14,7 @@ from problogit.problem import Problem
 __all__ = ["hold_out", "split_rng"]
 
 Integers = NDArray[np.int64]
+_CELL = 20  # rows of neighbouring event rates among which parts of counts are dealt
 
 
 def split_rng(seeds: np.random.SeedSequence, problem: Problem) -> np.random.Generator:
@@ -23,45 +24,74 @@ def split_rng(seeds: np.random.SeedSequence, problem: Problem) -> np.random.Gene
     return np.random.default_rng(np.random.SeedSequence([int(str(seeds.entropy)), sample]))
 
 
-def hold_out(problem: Problem, fraction: float, rng: np.random.Generator, *, whole_rows: bool) -> Array:
-    """Share of each row that is held out, stratified by outcome, shape (n_obs,).
+def hold_out(
+    problem: Problem, fraction: float, splits: int, rng: np.random.Generator, *, whole_rows: bool
+) -> tuple[Array, ...]:
+    """Shares of each row that are held out in turn, stratified by outcome, each of shape (n_obs,).
 
     The unit is the row that the user gave; the copies of a frequency weight are dealt one by one, unless `whole_rows`
-    says that they are copies of one unit. At least one unit of each outcome is held out and at least one stays.
-    Responses that count events are taken at even distances in the order of their event rate.
+    says that they are copies of one unit. Parts have no unit in common, and hold one of each outcome at least: there
+    are fewer parts where units of an outcome are few. Responses that count events are dealt among rows of similar event
+    rate.
+
+    Parameters
+    ----------
+    problem : Problem
+    fraction : float
+        Share of a part.
+    splits : int
+        Number of parts; ``splits * fraction`` is at most 1.
+    rng : Generator
+    whole_rows : bool
 
     Raises
     ------
     EstimationError
-        With fewer than two units of either outcome, or where counts cannot be split into two parts with both.
+        With fewer than two units of either outcome, or where counts cannot be split into parts with both.
     """
     rows = problem.rows
     copies: Integers = np.ones(rows.n_obs, dtype=np.int64)
     if problem.weights_type == "frequency" and not whole_rows:
         copies = np.rint(rows.weights).astype(np.int64)
     if problem.response.counts:
-        held = _evenly(rows.successes / rows.trials, copies, fraction, rng)
+        held = _dealt_evenly(rows.successes / rows.trials, copies, fraction, splits, rng)
         _check_counts(problem, held, copies)
     else:
-        held = np.zeros(rows.n_obs, dtype=np.int64)
-        for outcome in (True, False):
-            stratum = np.flatnonzero((rows.successes > 0) == outcome)
-            held[stratum] = _some(copies[stratum], fraction, rng, problem, outcome=outcome)
-    return np.asarray(held / copies)
+        held = _dealt_by_outcome(problem, copies, fraction, splits, rng)
+    return tuple(held / copies)
 
 
-def _some(
-    copies: Integers, fraction: float, rng: np.random.Generator, problem: Problem, *, outcome: bool
+def _dealt_by_outcome(
+    problem: Problem, copies: Integers, fraction: float, splits: int, rng: np.random.Generator
 ) -> Integers:
-    total = int(copies.sum())
-    if total < 2:
-        raise EstimationError(_too_few(problem, total, "the event" if outcome else "no event"))
-    number = min(max(round(fraction * total), 1), total - 1)
-    if int(copies.max()) == 1:
-        held = np.zeros(copies.size, dtype=np.int64)
-        held[rng.choice(copies.size, number, replace=False)] = 1
-        return held
-    return np.asarray(rng.multivariate_hypergeometric(copies, number), dtype=np.int64)
+    event = problem.rows.successes > 0
+    totals = {outcome: int(copies[event == outcome].sum()) for outcome in (True, False)}
+    for outcome, total in totals.items():
+        if total < 2:
+            raise EstimationError(_too_few(problem, total, "the event" if outcome else "no event"))
+    splits = min(splits, *totals.values())
+    held = np.zeros((splits, copies.size), dtype=np.int64)
+    for outcome, total in totals.items():
+        stratum = np.flatnonzero(event == outcome)
+        left = copies[stratum].copy()
+        ends = np.rint(np.arange(splits + 1) * fraction * total).astype(np.int64)
+        sizes = np.maximum(np.diff(ends), 1)
+        while int(sizes.sum()) > total or (splits == 1 and int(sizes[0]) == total):
+            sizes[int(np.argmax(sizes))] -= 1
+        for part, size in enumerate(sizes):
+            taken = _some(left, int(size), rng)
+            held[part, stratum] = taken
+            left -= taken
+    return held
+
+
+def _some(copies: Integers, size: int, rng: np.random.Generator) -> Integers:
+    """`size` units without replacement, as copies of each row."""
+    if int(copies.max()) > 1:
+        return np.asarray(rng.multivariate_hypergeometric(copies, size, method="marginals"), dtype=np.int64)
+    taken = np.zeros_like(copies)
+    taken[rng.choice(np.flatnonzero(copies), size, replace=False)] = 1
+    return taken
 
 
 def _too_few(problem: Problem, count: int, what: str) -> str:
@@ -72,22 +102,26 @@ def _too_few(problem: Problem, count: int, what: str) -> str:
     )
 
 
-def _evenly(rate: Array, copies: Integers, fraction: float, rng: np.random.Generator) -> Integers:
+def _dealt_evenly(
+    rate: Array, copies: Integers, fraction: float, splits: int, rng: np.random.Generator
+) -> Integers:
     order = np.lexsort((rng.random(rate.size), rate))
     dealt = np.repeat(order, copies[order])
-    number = min(max(round(fraction * dealt.size), 1), max(dealt.size - 1, 0))
-    places = ((np.arange(number) + rng.random()) * dealt.size / max(number, 1)).astype(np.int64)
-    return np.bincount(dealt[places], minlength=rate.size)
+    cells = np.tile(np.arange(_CELL), (-(-dealt.size // _CELL), 1))
+    places = rng.permuted(cells, axis=1).ravel()[: dealt.size]
+    ends = np.rint(np.arange(splits + 1) * fraction * _CELL)
+    part = np.searchsorted(ends, places, side="right") - 1
+    return np.array([np.bincount(dealt[part == k], minlength=rate.size) for k in range(splits)])
 
 
 def _check_counts(problem: Problem, held: Integers, copies: Integers) -> None:
     rows = problem.rows
     failures = rows.trials - rows.successes
-    parts = [float(part @ what) for part in (held, copies - held) for what in (rows.successes, failures)]
-    if min(parts) > 0:
+    pieces = [piece for part in held for piece in (part, copies - part)]
+    if min(float(piece @ what) for piece in pieces for what in (rows.successes, failures)) > 0:
         return
     raise EstimationError(
-        f"Early stopping holds rows out, and the {rows.n_obs} rows of counts could not be split so that both parts "
+        f"Early stopping holds rows out, and the {rows.n_obs} rows of counts could not be split so that all parts "
         "hold events and non-events. Give the number of steps, as in EarlyStopping(steps=20), or a prior instead: "
         "Penalized(Normal(2.5, autoscale=True))."
     )

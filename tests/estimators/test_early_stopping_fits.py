@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from penalized_cases import coef, problem, simulated
 from scipy.special import expit
 
 import problogit as plg
+from problogit.core.early_stopping import ascend
 from problogit.core.priors import Flat, Laplace, Normal
 from problogit.errors import EstimationError, InputError, NotAvailableError
 from problogit.estimate import Status
@@ -38,21 +40,29 @@ def fit(
     return method.estimate(problem(X, y, **data))
 
 
-def test_the_held_out_deviance_is_lowest_where_it_stopped_by_brute_force() -> None:
-    found = fit(patience=7)
+@pytest.mark.parametrize("splits", [1, 5])
+def test_the_held_out_deviance_is_lowest_where_it_stopped_by_brute_force(splits: int) -> None:
+    found = fit(patience=7, splits=splits)
     record = found.details.trajectory
     everything = problem(X, Y)
-    held = hold_out(everything, 0.2, split_rng(seed_sequence(1), everything), whole_rows=False)
-    out = held > 0
-    assert set(np.unique(held)) == {0.0, 1.0}
+    rng = split_rng(seed_sequence(1), everything)
+    parts = np.array(hold_out(everything, 0.2, splits, rng, whole_rows=False))
+    assert parts.shape == (splits, 200)
+    assert set(np.unique(parts)) == {0.0, 1.0}
+    assert parts.sum(axis=0).max() == 1
     slope = Slope.of(everything, found.details.learning_rate)
-    deviances = []
-    for state in slope.ascent(everything.subset(np.flatnonzero(~out))):
-        eta = np.column_stack([np.ones(200), X]) @ slope.scaling.to_original(state.gamma)
-        deviances.append(-2 * np.mean(np.where(Y == 1, np.log(expit(eta)), np.log(expit(-eta)))[out]))
-        if state.step == record.n_steps:
-            break
+    losses = np.zeros((record.n_steps + 1, 2))
+    for part in parts > 0:
+        alone = problem(X[~part], Y[~part]).likelihood.in_coordinates(
+            slope.scaling.center, slope.scaling.scale
+        )
+        for state in islice(ascend(alone, 0, slope.rate), record.n_steps + 1):
+            eta = np.column_stack([np.ones(200), X]) @ slope.scaling.to_original(state.gamma)
+            loss = -2 * np.where(Y == 1, np.log(expit(eta)), np.log(expit(-eta)))
+            losses[state.step] += loss[part].sum(), loss[~part].sum()
+    deviances = losses[:, 0] / parts.sum()
     np.testing.assert_allclose(record.heldout_deviance, deviances, rtol=1e-9)
+    np.testing.assert_allclose(record.train_deviance, losses[:, 1] / (1 - parts).sum(), rtol=1e-9)
     assert record.chosen == int(np.argmin(deviances))
     assert record.n_steps == record.chosen + 7
     assert record.reason == "held-out"
@@ -164,22 +174,29 @@ def test_the_split_is_stratified_by_outcome(outcome: str) -> None:
         made = problem(X, rng.binomial(trials, 0.3), trials=trials)
     else:
         made = problem(X, Y, weights=w)
-    for seed in range(5):
-        held = hold_out(made, 0.25, np.random.default_rng(seed), whole_rows=False) * w
-        np.testing.assert_allclose(held, np.round(held), atol=1e-12)
-        assert held.sum() == pytest.approx(0.25 * w.sum(), abs=1.01)
-        if outcome == "counts":
-            rows = made.rows
-            rate = (held @ rows.successes) / (held @ rows.trials)
-            assert rate == pytest.approx(rows.successes.sum() / rows.trials.sum(), abs=0.06)
-        else:
-            assert held @ Y == pytest.approx(0.25 * (w @ Y), abs=0.51)
+    for seed in range(3):
+        parts = hold_out(made, 0.25, 3, np.random.default_rng(seed), whole_rows=False)
+        assert len(parts) == 3
+        assert np.sum(parts, axis=0).max() <= 1
+        for share in parts:
+            _check_part(share * w, made, w, outcome)
+
+
+def _check_part(held: np.ndarray, made: Any, w: np.ndarray, outcome: str) -> None:
+    np.testing.assert_allclose(held, np.round(held), atol=1e-12)
+    assert held.sum() == pytest.approx(0.25 * w.sum(), abs=1.01)
+    if outcome == "counts":
+        rows = made.rows
+        rate = (held @ rows.successes) / (held @ rows.trials)
+        assert rate == pytest.approx(rows.successes.sum() / rows.trials.sum(), abs=0.06)
+    else:
+        assert held @ Y == pytest.approx(0.25 * (w @ Y), abs=1.01)
 
 
 def test_copies_of_a_row_stay_together_in_a_resample() -> None:
     made = problem(X, Y, weights=np.random.default_rng(0).integers(1, 5, 200))
-    held = hold_out(made, 0.3, np.random.default_rng(1), whole_rows=True)
-    assert set(np.unique(held)) == {0.0, 1.0}
+    parts = hold_out(made, 0.3, 3, np.random.default_rng(1), whole_rows=True)
+    assert set(np.unique(parts)) == {0.0, 1.0}
 
 
 def test_two_of_the_rarer_outcome_are_split_and_said() -> None:
@@ -187,7 +204,9 @@ def test_two_of_the_rarer_outcome_are_split_and_said() -> None:
     y[[3, 50]] = 1
     found = fit(y=y)
     assert [f.code for f in found.findings if f.severity == "warning"][-1] == "few-held-out"
-    assert "Only 1 held-out outcomes" in found.findings[-1].message
+    assert "Only 2 held-out outcomes" in found.findings[-1].message
+    assert "in 2 parts, each of a run that did not see it" in found.findings[0].message
+    assert "Only 1 held-out outcome" in fit(y=y, splits=1).findings[-1].message
 
 
 def test_one_event_cannot_be_split() -> None:
@@ -215,7 +234,7 @@ def test_no_useful_column_stops_at_the_null_model_and_says_so() -> None:
     rng = np.random.default_rng(14)
     noise = rng.normal(size=(60, 30))
     y = np.r_[np.ones(30, dtype=int), np.zeros(30, dtype=int)]
-    steps = {seed: fit(noise, y, rng=seed) for seed in range(8)}
+    steps = {seed: fit(noise, y, rng=seed, splits=1) for seed in range(8)}
     null = next(found for found in steps.values() if found.details.trajectory.chosen == 0)
     np.testing.assert_allclose(coef(null), 0.0, atol=1e-12)
     assert null.stats.df_model == 1.0
@@ -260,7 +279,8 @@ def test_status_findings_and_intervals_say_what_it_is() -> None:
     (finding,) = [f for f in found.findings if f.code == "early-stopping"]
     chosen = found.details.trajectory.chosen
     assert f"Stopped after {chosen} gradient step" in finding.message
-    assert "of 40 held-out rows" in finding.message
+    assert "of 200 held-out rows" in finding.message
+    assert "of 40 held-out rows" in fit(splits=1).findings[0].message
     assert f"{found.stats.df_model:.3g} effective degrees of freedom" in finding.message
     assert f"Penalized(Normal({found.details.equivalent_prior.scale:.3g}, autoscale=True))" in finding.message
     assert found.coefficients.kinds == ("none",)
@@ -278,7 +298,7 @@ def test_the_bootstrap_splits_and_stops_again_in_every_resample(monkeypatch: pyt
 
     def watched(slope: Any, held: Any, *rest: Any) -> Any:
         course = original(slope, held, *rest)
-        courses.append((course.chosen, held))
+        courses.append((course.chosen, np.array(held)))
         return course
 
     monkeypatch.setattr("problogit.estimators.early_stopping.follow", watched)
@@ -312,6 +332,8 @@ def test_the_split_is_chosen_by_rng() -> None:
         (lambda: EarlyStopping(learning_rate="fast"), "learning_rate must be one of 'auto'"),
         (lambda: EarlyStopping(learning_rate=-1), "learning_rate must be positive"),
         (lambda: EarlyStopping(fraction=1.0), "fraction must lie strictly between 0 and 1"),
+        (lambda: EarlyStopping(splits=6), "splits must not exceed 5 with fraction=0.2"),
+        (lambda: EarlyStopping(splits=0), "splits must be an integer of at least 1"),
         (lambda: EarlyStopping(patience=0), "patience must be an integer of at least 1"),
         (lambda: EarlyStopping(max_steps=0), "max_steps must be an integer of at least 1"),
         (lambda: Penalized(early_stopping=True), "early_stopping must be an EarlyStopping"),
