@@ -65,7 +65,8 @@ def draw_residuals(frame: pd.DataFrame, ax: Axes | None = None, title: str = "")
     for chosen, face, label in ((~outside, "none", "inside"), (outside, COLOURS[1], "outside")):
         if chosen.any():
             edge = COLOURS[0] if face == "none" else face
-            named = f"{label} ({np.count_nonzero(chosen)} bins)"
+            count = int(np.count_nonzero(chosen))
+            named = f"{label} ({count} bin{'' if count == 1 else 's'})"
             axes.scatter(x[chosen], y[chosen], s=24, facecolors=face, edgecolors=edge, label=named, zorder=3)
     axes.set_xlabel(folded(str(frame.attrs["by"]), 60))
     axes.set_ylabel("observed − expected share")
