@@ -166,8 +166,12 @@ class LikelihoodInference(Protocol):
         None where it is that of the log-likelihood.
         """
 
+    @property
+    def default(self) -> bool:
+        """Whether profiles are the intervals of coefficients and contrasts when no kind is asked for."""
+
     def terms(self) -> TermProfile | None:
-        """Profile ends and likelihood ratios of every coefficient, where they are the method's default; else None."""
+        """Profile ends and likelihood ratios of every coefficient, where they are the default; else None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,8 +189,13 @@ class OrdinaryLikelihood:
         """None."""
         return None
 
+    @property
+    def default(self) -> bool:
+        """False: Wald intervals are, which the data settle in large samples and which cost nothing."""
+        return False
+
     def terms(self) -> TermProfile | None:
-        """None: Wald intervals are the default."""
+        """None."""
         return None
 
 

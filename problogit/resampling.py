@@ -210,7 +210,7 @@ def _refit_and_predict(
         warnings.simplefilter("ignore", ProblogitWarning)
         refit = method.estimate(problem.reweighted(multiples))
     rows = problem.rows
-    return predicted_log_odds(refit.coefficients, rows.X[held_out], rows.offset[held_out]), refit.status
+    return predicted_log_odds(refit.predictor, rows.X[held_out], rows.offset[held_out]), refit.status
 
 
 def _outcome_notes(done: OutOfFold, failures: Counter[str], statuses: Counter[Status]) -> tuple[str, ...]:

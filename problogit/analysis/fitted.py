@@ -78,7 +78,7 @@ def fitted_rows(estimate: Estimate) -> FittedRows:
     frequency = problem.weights_type == "frequency"
     ones = np.ones(rows.n_obs)
     return FittedRows(
-        predicted_log_odds(estimate.coefficients, rows.X, rows.offset),
+        predicted_log_odds(estimate.predictor, rows.X, rows.offset),
         rows.successes,
         rows.trials,
         ones if frequency else rows.weights,

@@ -81,8 +81,9 @@ def bounds(
     marginals : Marginals, optional
         ``estimate.coefficients.marginals(L)``, where the caller has it already.
     open_ends : bool
-        Where the default is asked for, give combinations that are infinite their one-sided profile interval; it
-        costs a few constrained fits each and needs the data (``none`` for a fit that was loaded without them).
+        Where the default is asked for, give profile intervals where they are the method's default, and to combinations
+        that are infinite their one-sided one; they cost a few constrained fits each and need the data (``none`` for a
+        fit that was loaded without them).
 
     Raises
     ------
@@ -95,7 +96,11 @@ def bounds(
     if interval in (PROFILE, "profile"):
         if refusal:
             raise InputError(refusal)
-        return _profiled(estimate, _rows(estimate, L), prob, transform)
+        return _profiled(estimate, _rows(estimate, L), prob, transform, marginals)
+    if interval is None and open_ends:
+        profiled = _by_default(estimate, L, prob, transform)
+        if profiled is not None:
+            return profiled
     kind = check_kind(interval, offered)
     marginals = estimate.coefficients.marginals(L) if marginals is None else marginals
     location = marginals.location
@@ -113,11 +118,33 @@ def _rows(estimate: Estimate, L: Matrix | None) -> Array:
     return np.eye(len(estimate.terms)) if L is None else as_dense(L)
 
 
-def _profiled(estimate: Estimate, L: Array, prob: float, transform: Transform) -> Bounds:
+def _by_default(estimate: Estimate, L: Matrix | None, prob: float, transform: Transform) -> Bounds | None:
+    """Profile intervals, where they are the method's default: those that the fit keeps, or new ones."""
+    if L is None:
+        kept = estimate.term_profile
+        if kept is not None and kept.prob == prob:
+            return _of_ends(transform(kept.lower), transform(kept.upper))
+    if not estimate.method.likelihood_inference(estimate).default:
+        return None
+    return _profiled(estimate, _rows(estimate, L), prob, transform)
+
+
+def _profiled(
+    estimate: Estimate, L: Array, prob: float, transform: Transform, marginals: Marginals | None = None
+) -> Bounds:
     # Rows of a design repeat, and each profile is several fits.
     distinct, where = np.unique(L, axis=0, return_inverse=True)
     ends = profile_interval(estimate, distinct, prob)
-    lower, upper = transform(ends.lower[where.ravel()]), transform(ends.upper[where.ravel()])
+    lower, upper = ends.lower[where.ravel()], ends.upper[where.ravel()]
+    if marginals is not None and estimate.predictor is not estimate.coefficients:
+        moved = (
+            marginals.location - estimate.coefficients.marginals(L).location
+        )  # by the intercept that predicts
+        lower, upper = lower + moved, upper + moved
+    return _of_ends(transform(lower), transform(upper))
+
+
+def _of_ends(lower: Array, upper: Array) -> Bounds:
     kinds = np.where(np.isnan(lower) & np.isnan(upper), "none", PROFILE).astype(object)
     return Bounds(lower, upper, kinds)
 

@@ -192,7 +192,7 @@ def from_folds(estimate: Estimate, done: OutOfFold) -> Judged:
 def judge_apparent(estimate: Estimate) -> Judged:
     """Predictions for the rows that the model was fitted to."""
     rows = estimate.problem.rows
-    log_odds = predicted_log_odds(estimate.coefficients, rows.X, rows.offset)
+    log_odds = predicted_log_odds(estimate.predictor, rows.X, rows.offset)
     notes = ("Apparent: the model is judged on the rows that it was fitted to, which flatters it.",)
     if estimate.method.name == "MLE":
         notes = (
@@ -233,7 +233,7 @@ def judge_external(estimate: Estimate, data: Any) -> Judged:
         )
     if problem.weights_type == "sampling":
         rows = rows.with_weights(rows.weights * (rows.n_obs / rows.weights.sum()))
-    log_odds = predicted_log_odds(estimate.coefficients, rows.X, rows.offset)
+    log_odds = predicted_log_odds(estimate.predictor, rows.X, rows.offset)
     dropped = len(rows.index) - rows.n_obs
     notes = (
         (f"{dropped} of {len(rows.index)} rows were left out (missing values or zero weight).",)

@@ -34,8 +34,8 @@ def anova(
     Parameters
     ----------
     small, big : Fit or Estimate
-        Maximum-likelihood fits of the same rows and the same event; every column of `small` is a linear combination
-        of columns of `big`.
+        Fits by maximum likelihood, or both under Jeffreys' prior, of the same rows and the same event; every column of
+        `small` is a linear combination of columns of `big`.
     kind : str
         ``lr`` (likelihood ratio), ``wald`` (in `big`, with its covariance, robust ones included) or ``score`` (at
         `small`; robust where `big` is).
@@ -45,7 +45,7 @@ def anova(
     InputError
         One is no fit, or the fits differ in rows, outcomes, weights or offset, or are not nested.
     NotAvailableError
-        One of them is not a maximum-likelihood fit, or its method has no such test.
+        The method of one of them has no such test.
     """
     check_choice("kind", kind, KINDS)
     a, b = estimate_of(small, "small"), estimate_of(big, "big")
@@ -53,6 +53,10 @@ def anova(
         refusal = estimate.method.refusal(kind, estimate.problem)
         if refusal:
             raise NotAvailableError(refusal)
+    if a.method.prior.joint != b.method.prior.joint:
+        raise InputError(
+            f"anova needs two fits of one method; received {a.method.describe()} and {b.method.describe()}."
+        )
     _check_same_data(a.problem, b.problem)
     restricted = Restricted.within(b, a.problem.maximum, _span(a.problem, b.problem))
     statistic, df = run_test(restricted, kind)

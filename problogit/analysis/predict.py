@@ -1,6 +1,7 @@
 """Probabilities of the event, their intervals, and decisions.
 
-A probability is expit(x'beta + offset); for a posterior it is the mean of that over the draws, E[expit(eta) | y].
+A probability is expit(x'beta + offset), with beta of `Estimate.predictor`; for a posterior it is the mean of that over
+the draws, E[expit(eta) | y].
 Intervals are made on the log-odds and then transformed, so that they stay within [0, 1]. Rows are worked through in
 blocks: draws x rows is never held at once.
 """
@@ -100,7 +101,7 @@ def probabilities(estimate: Estimate, X: Matrix, offset: Array) -> Array:
     """P(event) of each row of a design, shape (n_rows,)."""
     out = np.empty(offset.size)
     for block in row_blocks(estimate, offset.size):
-        marginals = estimate.coefficients.marginals(X[block])
+        marginals = estimate.predictor.marginals(X[block])
         out[block] = marginals.point(shifted_expit(offset[block]))
     return out
 
@@ -143,7 +144,7 @@ def predict(
     point, lower, upper, kinds = np.empty(n), np.empty(n), np.empty(n), np.empty(n, dtype=object)
     for block in row_blocks(estimate, n):
         X, transform = coded.X[block], shifted_expit(coded.offset[block])
-        marginals = estimate.coefficients.marginals(X)
+        marginals = estimate.predictor.marginals(X)
         point[block] = marginals.point(transform)
         found = bounds(estimate, X, prob, interval, transform, marginals=marginals, open_ends=False)
         lower[block], upper[block], kinds[block] = found.lower, found.upper, found.kinds

@@ -93,7 +93,7 @@ def test(
     Parameters
     ----------
     estimate : Estimate
-        A maximum-likelihood fit.
+        A fit by maximum likelihood, or under Jeffreys' prior.
     term : str or sequence of str
         A term of the formula, ``"C(school)"``, with all its columns; or a column; or several, tested together.
     kind : str
@@ -133,6 +133,10 @@ def run_test(restricted: Restricted, kind: str) -> tuple[float, int]:
 
 def kind_notes(estimate: Estimate, kind: str, df: int, wanted: int) -> tuple[str, ...]:
     """What to keep in mind of a test of a fit whose covariance is not the classical one."""
+    if kind == "lr" and estimate.method.prior.joint:
+        return (
+            "Of the penalised likelihood: the columns are held at zero, under the penalty of the full design.",
+        )
     if not estimate.method.refusal("profile", estimate.problem):
         return ()
     if kind == "lr":

@@ -178,7 +178,7 @@ class _Spread:
 
 
 def _spread(estimate: Estimate, rows: _Weighted, p: Array, mean: float, prob: float) -> _Spread:
-    coefficients = estimate.coefficients
+    coefficients = estimate.predictor
     outcomes = math.sqrt(float(np.sum(rows.value**2 * rows.trials * p * (1 - p))))
     reason = _no_interval(coefficients, p)
     if reason:

@@ -64,16 +64,19 @@ class FirthInference:
         with self.fit.calm():
             return 2 * (self.fit.maximum.point.value - self.fit.profile.value_without(K))
 
-    def terms(self) -> TermProfile | None:
-        """Ends at 95% and penalised likelihood ratios of all coefficients; None where they are not the default.
-
-        They are for fits without another kind of inference, whose rows are at hand and whose design is not too large.
-        """
+    @property
+    def default(self) -> bool:
+        """True unless another kind of inference was asked for, the rows are gone, or the design is large."""
         problem = self.estimate.problem
         if self._details.inference != "profile" or problem.data is None:
+            return False
+        return problem.likelihood.n_rows * float(problem.n_terms) ** 3 <= _OPERATIONS
+
+    def terms(self) -> TermProfile | None:
+        """Ends at 95% and penalised likelihood ratios of all coefficients, where they are the default; else None."""
+        if not self.default:
             return None
-        if problem.likelihood.n_rows * float(problem.n_terms) ** 3 > _OPERATIONS:
-            return None
+        problem = self.estimate.problem
         kept, profile = self.fit.aliases.kept, self.fit.profile
         lower, upper, statistic = (np.full(problem.n_terms, np.nan) for _ in range(3))
         C = self.fit.rows(np.eye(kept.size))

@@ -92,6 +92,7 @@ def _row(
 def _heading(column: str) -> str:
     short = {
         "statistic": "z",
+        "lr_statistic": "LR chi2",
         "p_value": "p",
         "prob_positive": "P(>0)",
         "ess_bulk": "ESS bulk",
