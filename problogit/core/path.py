@@ -141,7 +141,6 @@ class _Path:
         self.signs = np.where(penalty.l1[positions] > 0, np.sign(self.u), 0.0)
         self.factor = 0.0
         self.full = self.settled = False
-        self.step = np.zeros_like(self.u)
         eta = likelihood.eta(start)
         self._move_to(eta, float(kernel(eta, self.events, self.total).sum()))
         self.gradient = self.columns.products(self.residual)
@@ -157,10 +156,10 @@ class _Path:
     def advance(self, factor: float) -> int:
         """Go to the optimum at `factor`; the number of steps that were taken."""
         watched, block = self._survivors(factor)
-        self.model.set_bend(factor * self.penalty.l2[self.model.positions])
         self.settled, taken, fresh = False, 0, False
         for _ in range(_STEPS):
             waiting = self._admit(factor, watched)
+            self.model.follow(self.weights, factor * self.penalty.l2[self.model.positions])
             if self.full:
                 return taken
             gain, u, signs = self._propose(factor)
@@ -228,7 +227,7 @@ class _Path:
     def _best(self, target: Array, strength: Array) -> tuple[Array, Array]:
         """The optimum of the model and its signs; by coordinate descent where pivots do not settle."""
         if self.model.usable:
-            best = maximise_by_pivots(self.model.inverse, target, strength, self.signs)
+            best = maximise_by_pivots(self.model.inverse(), target, strength, self.signs)
             if best.exact:
                 return best.u, best.signs
         u = maximise_quadratic(self.model.hessian, target, strength, self.u, 0.1 * self._least())
@@ -257,7 +256,6 @@ class _Path:
             length /= 2
         else:
             return False
-        self.step = length * step
         self.u = trial
         self.signs = signs if length == 1.0 else np.where(signs != 0, np.sign(trial), 0.0)
         self._move_to(eta + length * change, value)
@@ -270,15 +268,12 @@ class _Path:
         self.weights = self.total * p * expit(-eta)
 
     def _look(self, watched: Positions, block: Block | None) -> None:
-        """The gradient after a step, of the watched and the working columns; the model learns from it."""
-        here = self.model.positions
-        before = self.gradient[here]
+        """The gradient after a step, of the watched and the working columns."""
         if block is None:
             self.gradient = self.columns.products(self.residual)
         else:
             self.gradient[watched] = block.T @ self.residual
-            self.gradient[here] = self.model.matrix.T @ self.residual
-        self.model.correct(self.step, before - self.gradient[here])
+            self.gradient[self.model.positions] = self.model.matrix.T @ self.residual
 
     def _renew(self) -> None:
         """Only columns that matter, and the Hessian at the present weights."""

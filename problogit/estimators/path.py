@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.newton_cg import maximise_by_products
 from problogit.core.path import LARGEST_MODEL, ElasticPenalty, follow_path
 from problogit.core.path_record import PathRecord
@@ -21,7 +22,7 @@ from problogit.errors import InputError, explain
 from problogit.estimators.path_grid import Course, plan_course
 from problogit.estimators.penalized_inference import effective_df
 from problogit.estimators.penalized_optimum import PenalizedLikelihood, choose_solver, find_optimum
-from problogit.estimators.penalized_problem import ScaledProblem, check_existence, scaled_problem
+from problogit.estimators.penalized_problem import ScaledProblem, check_existence, scaled_problem, search
 from problogit.estimators.select import Grid
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
@@ -32,7 +33,8 @@ _SATURATED = 0.999  # share of the null deviance (as glmnet)
 _IDLE = 1e-5  # gain from one value to the next, as a share of what is explained (as glmnet)
 _LEAST = 5  # values before the path may end
 _TO_COME = 1e-2  # of what is explained: with more than that still held back by the penalty, the path goes on
-_REACH = 1e-9  # of the log-likelihood
+# How near the optimum a value ends, as a share of the log-likelihood: small problems can afford more digits.
+_REACH, _NEAR, _SMALL = 1e-9, 1e-13, 1e6
 _DF_WORK = 5e8  # products for the effective degrees of freedom of one value, above which they are left out
 _KEPT = 2e7  # coefficients that a record holds
 
@@ -108,10 +110,29 @@ class Path:
                 yield self.stop(factors[reached], gamma, kernel, converged)
             reached += 1
         for position in range(reached, len(factors)):
-            objective = self.objective(factors[position])
-            gamma, kernel, converged = _nearly_optimal(objective, gamma)
+            gamma, kernel, converged = self._single(factors[position], gamma)
             if position >= lead:
                 yield self.stop(factors[position], gamma, kernel, converged)
+
+    def _single(self, factor: float, start: Array) -> tuple[Array, float, bool]:
+        """The optimum at one factor, its kernel, and whether it was reached.
+
+        The best of several modes where the prior is not log-concave. Where columns are many, as near as a path needs:
+        the value that is chosen is solved again to the end.
+        """
+        objective = self.objective(factor)
+        solver = choose_solver("auto", objective.prior)
+        if not objective.prior.log_concave:
+            best = search(ScaledProblem(objective, self.scaled.scaling, start), solver).best
+            gamma, converged = best.gamma, best.converged
+        elif solver == "newton-cg":
+            reach = _REACH * max(1.0, abs(objective.likelihood.value(start)))
+            end = maximise_by_products(objective, start, tolerance=float(np.sqrt(2 * reach)))
+            gamma, converged = end.x, end.converged
+        else:
+            best = find_optimum(objective, start, solver)
+            gamma, converged = best.gamma, best.converged
+        return gamma, objective.likelihood.value(gamma), converged
 
     def stop(self, factor: float, gamma: Array, kernel: float, converged: bool) -> Stop:
         """One value of the path, from scaled coordinates."""
@@ -129,28 +150,18 @@ class Path:
         penalty = ElasticPenalty(prior.l1, prior.curvature(prior.loc), prior.loc)
         if prior.smooth and prior.n_terms > likelihood.n_rows and likelihood.n_rows <= LARGEST_MODEL:
             small = reduce_ridge(likelihood, penalty)
-            for point in follow_path(small.likelihood, small.penalty, factors, small.start(start)):
+            reach = _reach(small.likelihood)
+            for point in follow_path(
+                small.likelihood, small.penalty, factors, small.start(start), tolerance=reach
+            ):
                 yield small.expand(point.gamma), point.value, point.converged
             return
-        for point in follow_path(likelihood, penalty, factors, start):
+        for point in follow_path(likelihood, penalty, factors, start, tolerance=_reach(likelihood)):
             yield point.gamma, point.value, point.converged
 
 
-def _nearly_optimal(objective: PenalizedLikelihood, start: Array) -> tuple[Array, float, bool]:
-    """The optimum as nearly as a path needs it, its kernel, and whether it was reached.
-
-    Where columns are many, what is left to gain is a billionth of the log-likelihood; the value that is chosen is
-    solved again to the end.
-    """
-    solver = choose_solver("auto", objective.prior)
-    if solver == "newton-cg":
-        reach = _REACH * max(1.0, abs(objective.likelihood.value(start)))
-        end = maximise_by_products(objective, start, tolerance=float(np.sqrt(2 * reach)))
-        gamma, converged = end.x, end.converged
-    else:
-        best = find_optimum(objective, start, solver)
-        gamma, converged = best.gamma, best.converged
-    return gamma, objective.likelihood.value(gamma), converged
+def _reach(likelihood: BinomialLikelihood) -> float:
+    return _NEAR if likelihood.n_rows * float(likelihood.n_terms) <= _SMALL else _REACH
 
 
 def open_path(problem: Problem, prior: ResolvedPrior) -> Path:
