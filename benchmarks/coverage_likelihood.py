@@ -98,7 +98,7 @@ def small(replicates: int, seed: int) -> pd.DataFrame:
         mle, firth = model.fit(), model.fit(plg.Penalized(plg.Jeffreys()))
         found += counts("MLE, Wald", mle.summary(), truth)
         found += counts("MLE, profile", mle.summary(interval="profile"), truth)
-        found += counts("Firth, Wald", firth.summary(interval="curvature"), truth)
+        found += counts("Firth, Wald", firth.summary(interval="wald"), truth)
         found += counts("Firth, profile", firth.summary(interval="profile"), truth)
     return tabulate(found)
 
