@@ -24,6 +24,7 @@ METHODS = {
     "elastic-net": plg.Penalized(plg.ElasticNet(2.0, 1.0)),
     "student-t": plg.Penalized(plg.StudentT(4, 1.0)),
     "cauchy": plg.Penalized(plg.Cauchy(1.0)),
+    "early-stopping": plg.Penalized(early_stopping=plg.EarlyStopping(steps=20)),
     "bayes": plg.Bayes(plg.Normal(1.0), draws=600, tune=200, cores=1, rng=1),
     "bayes-laplace": plg.Bayes(plg.Laplace(0.5), draws=600, tune=200, cores=1, rng=1),
 }
