@@ -7,12 +7,12 @@ of different designs, which change with the units of the columns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
 
 import numpy as np
-from scipy.special import chdtri, ndtr
+from scipy.special import chdtri, expit, ndtr
 
 from problogit.core.firth_fit import FirthFit, find_firth
 from problogit.core.maximum import inverse_information
@@ -105,14 +105,16 @@ class FirthInference:
         return {"statistic": z, "p_value": np.maximum(2 * ndtr(-np.abs(z)), tiny)}
 
     def linearised(self) -> Linearised:
-        """Leverages of the fit, and deletions to first order in which the penalty does not change."""
+        """Leverages of the fit, and deletions by Firth's residual e + h (1/2 - p): the row takes its penalty with it."""
         problem, kept = self.estimate.problem, self.fit.aliases.kept
         scaling = problem.scaling.columns(kept)
         rows = problem.row_likelihood.columns(kept).in_coordinates(scaling.center, scaling.scale)
         gamma = scaling.to_scaled(self.fit.beta)
         bread = inverse_information(rows.information(gamma)[2])
-        note = "One-step deletions leave out what the row's own share of the penalty does."
-        return Linearised(rows, gamma, bread, scaling.matrix(), kept, notes=(note,))
+        plain = Linearised(rows, gamma, bread, scaling.matrix(), kept)
+        share = plain.one_step(np.ones(rows.n_rows)).leverage * (0.5 - expit(rows.eta(gamma)))
+        note = "One-step deletions hold the other rows' shares of the penalty as they are."
+        return replace(plain, residual=rows.residuals(gamma) + share, notes=(note,))
 
     @property
     def _details(self) -> FirthDetails:

@@ -76,6 +76,18 @@ def test_under_a_smooth_prior_the_shifts_are_near_exact_refits(method):
         np.testing.assert_allclose(wide(found)[i], exact, atol=0.1 * np.abs(exact).max() + 1e-3)
 
 
+def test_under_jeffreys_prior_the_rows_share_of_the_penalty_goes_with_it():
+    method = plg.Penalized(plg.Jeffreys())
+    fit = plg.LogitModel("y ~ x + z + g", simulated(60), event="yes").fit(method)
+    found, problem, error = fit.influence(), fit.estimate.problem, np.sqrt(np.diag(fit.cov))
+    exact = np.array([method.estimate(without_unit(problem, i)).coefficients.location for i in range(60)])
+    exact = (fit.coef.to_numpy() - exact) / error
+    assert np.sqrt(((wide(found) - exact) ** 2).mean()) < 0.15 * np.sqrt((exact**2).mean())
+    # The rows' scores with their shares of the penalty add up to zero, and so do the steps times 1 - leverage.
+    steps = wide(found) * (1 - found[["leverage"]].to_numpy())
+    np.testing.assert_allclose(steps.sum(axis=0), 0, atol=1e-6)
+
+
 def test_ridge_leverages_sum_to_the_effective_degrees_of_freedom_and_scale_cook():
     fit = plg.LogitModel("y ~ x + z + g", simulated(), event="yes").fit(RIDGE)
     found = fit.influence(())
