@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 from problogit.core import (
     coefficients,
+    debiased,
     early_stopping_record,
     infinite,
     maximum,
@@ -49,6 +50,7 @@ def _registry() -> dict[str, type]:
         coefficients.NormalCoefficients,
         coefficients.DrawnCoefficients,
         coefficients.PointCoefficients,
+        debiased.DebiasedCoefficients,
         infinite.AliasedCoefficients,
         infinite.SeparatedCoefficients,
         resampled.ResampledCoefficients,

@@ -106,7 +106,7 @@ def bounds(
     location = marginals.location
     inner = marginals.interval(prob, kind, transform)
     kinds = np.full(location.shape, inner.kind, dtype=object)
-    kinds[~np.isfinite(location)] = "none"
+    kinds[~np.isfinite(location) | (np.isnan(inner.lower) & np.isnan(inner.upper))] = "none"
     found = Bounds(np.array(inner.lower), np.array(inner.upper), kinds)
     infinite = np.flatnonzero(np.isinf(location))
     if interval is None and open_ends and infinite.size and not refusal and estimate.problem.data is not None:

@@ -17,6 +17,7 @@ from scipy.special import expit, ndtri
 from problogit.analysis.predict import Coded, coded_rows, probabilities, row_blocks
 from problogit.core.blocks import Array, Matrix
 from problogit.core.coefficients import CoefficientDistribution, DrawnCoefficients, PointCoefficients
+from problogit.core.debiased import DebiasedCoefficients
 from problogit.data.columns import Numbers
 from problogit.data.sources import open_source
 from problogit.errors import InputError, explain
@@ -185,6 +186,11 @@ def _spread(estimate: Estimate, rows: _Weighted, p: Array, mean: float, prob: fl
         return _Spread(math.nan, outcomes, math.nan, math.nan, reason)
     if isinstance(coefficients, DrawnCoefficients):
         return _drawn(estimate, coefficients, rows, mean, prob)
+    if isinstance(
+        coefficients, DebiasedCoefficients
+    ):  # the interval is about the total that its centre gives
+        p = expit(np.asarray(rows.X @ coefficients.centre) + rows.offset)
+        mean = float(np.sum(rows.value * rows.trials * p))
     parameter = _delta(coefficients, rows, p)
     if math.isnan(parameter):
         return _Spread(math.nan, outcomes, math.nan, math.nan, _NO_SPREAD)
@@ -195,6 +201,11 @@ def _spread(estimate: Estimate, rows: _Weighted, p: Array, mean: float, prob: fl
 def _no_interval(coefficients: CoefficientDistribution, p: Array) -> str:
     if isinstance(coefficients, PointCoefficients):
         return coefficients.reason
+    if isinstance(coefficients, DebiasedCoefficients) and coefficients.sparse_only:
+        return (
+            "with about as many columns as rows, debiased intervals are for single coefficients; use "
+            "inference='bootstrap'."
+        )
     if np.isnan(p).any():
         return (
             f"{int(np.isnan(p).sum())} row(s) have no probability, because the data leave the sign of an infinite "

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from problogit.core.coefficients import PointCoefficients
+from problogit.core.coefficients import CoefficientDistribution, PointCoefficients
+from problogit.core.debiased import DebiasedCoefficients
 from problogit.core.early_stopping_record import Trajectory
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.one_step import Linearised
@@ -35,6 +36,7 @@ from problogit.estimate import (
     Provenance,
     Status,
 )
+from problogit.estimators.debiased import debias
 from problogit.estimators.early_stopping import EarlyStopping, EarlyStoppingDetails, fit_stopped
 from problogit.estimators.firth import FirthDetails, FirthOptions, fit_firth
 from problogit.estimators.firth_inference import FirthInference, firth_refusal
@@ -64,7 +66,7 @@ from problogit.validation import check_choice, check_integer, seed_sequence
 __all__ = ["DEFAULT_PRIOR", "Penalized", "PenalizedDetails"]
 
 DEFAULT_PRIOR = Normal(2.5, autoscale=True)
-INFERENCE = ("curvature", "sandwich", "bootstrap", "none")
+INFERENCE = ("curvature", "sandwich", "bootstrap", "debiased", "none")
 
 _NAMED = 100  # terms that a finding names
 
@@ -100,7 +102,7 @@ class PenalizedDetails(Details):
     n_modes : int
         Distinct optima that were found.
     inference : str
-        What the intervals are: ``curvature``, ``sandwich``, ``bootstrap`` or ``none``.
+        What the intervals are: ``curvature``, ``sandwich``, ``bootstrap``, ``debiased`` or ``none``.
     path : PathRecord or None
         The path on which the strength was chosen.
     """
@@ -134,11 +136,13 @@ class Penalized(Estimator):
         ``evidence``: the Laplace-approximate marginal likelihood (smooth priors). Options: `CrossValidation`,
         `InformationCriterion`, `Evidence`. Every refit on other rows, by the bootstrap or for out-of-sample scores,
         chooses again.
-    inference : {None, "curvature", "sandwich", "bootstrap", "none"}
+    inference : {None, "curvature", "sandwich", "bootstrap", "debiased", "none"}
         Where intervals come from. ``curvature``: (X'WX + L)^-1 with L minus the Hessian of the log prior; the default
         for smooth priors. ``sandwich``: the sampling covariance, which ignores the bias of shrinkage; the default under
-        sampling weights. ``bootstrap``: rows drawn with replacement and fitted again. ``none``: the default where any
-        part of the prior is L1, and beyond 4000 columns.
+        sampling weights. ``bootstrap``: rows drawn with replacement and fitted again, strength and all. ``debiased``:
+        centred on a step of the likelihood without the penalty, where shrinkage leaves no bias to first order (an extra
+        column of `summary`; the estimate stays the penalized one). ``none``: the default where any part of the prior is
+        L1, and beyond 4000 columns.
     early_stopping : EarlyStopping, optional
         Regularise by stopping gradient steps instead of by a penalty: with a flat prior, and without `select`. Its
         intervals are ``none`` or ``bootstrap``.
@@ -158,7 +162,7 @@ class Penalized(Estimator):
 
     prior: ResolvablePrior = DEFAULT_PRIOR
     select: str | Selection | None = None
-    inference: Literal["curvature", "sandwich", "bootstrap", "none"] | None = None
+    inference: Literal["curvature", "sandwich", "bootstrap", "debiased", "none"] | None = None
     early_stopping: EarlyStopping | None = None
     solver: Literal["auto", "newton", "lbfgs", "newton-cg", "proximal-newton"] = "auto"
     resamples: int = 1000
@@ -185,6 +189,9 @@ class Penalized(Estimator):
         if self.select is not None:
             remedy = "Leave it out: Jeffreys() has no strength to choose."
             raise InputError(explain("select", "must be None with Jeffreys()", self.select, remedy))
+        if self.inference == "debiased":
+            rule = "must not be 'debiased' with Jeffreys(), whose estimate is debiased by itself"
+            raise InputError(explain("inference", rule, self.inference, "Leave it out."))
         if self.solver not in ("auto", "newton"):
             rule = "must be 'auto' or 'newton' with Jeffreys(), whose leverages need the whole information"
             raise InputError(explain("solver", rule, self.solver))
@@ -297,17 +304,21 @@ class Penalized(Estimator):
         best, gamma = found.best, found.best.gamma
         beta = _original(scaled, gamma, prior)
         loglik = scaled.objective.likelihood.value(gamma) + problem.log_constant
-        kind = "none" if inference == "bootstrap" else inference
+        kind = inference if inference in ("curvature", "sandwich") else "none"
         data = data_information(kind, scaled.objective, gamma)
         df = effective_df(scaled.objective, gamma, data)
+        coefficients: CoefficientDistribution = distribution(kind, problem, scaled, gamma, beta, data)
         findings = [*found.findings, *_kink_findings(prior, beta, problem), *_convergence_findings(best)]
+        if inference == "debiased":
+            coefficients, assumed = debias(problem, scaled, gamma, beta)
+            findings += assumed
         for finding in findings:
             if finding.code == "convergence":
                 warnings.warn(f"{finding.message} {finding.remedy}", ConvergenceWarning, stacklevel=5)
         return Estimate(
             problem=problem,
             method=self,
-            coefficients=distribution(kind, problem, scaled, gamma, beta, data),
+            coefficients=coefficients,
             status=Status.CONVERGED if best.converged else Status.NOT_CONVERGED,
             findings=tuple(findings),
             stats=FitStats.of(loglik, df, problem),
@@ -344,6 +355,9 @@ class Penalized(Estimator):
             raise InputError(
                 explain("inference", "must not be a bootstrap under a flat prior", "bootstrap", remedy)
             )
+        if self.inference == "debiased":
+            rule = "must not be 'debiased' under a flat prior, which has no shrinkage to take away"
+            raise InputError(explain("inference", rule, "debiased", "Leave it out, or use MLE()."))
         fit = replace(MLE().estimate(problem, progress), method=self)
         if self.inference != "none" or not np.isfinite(fit.coefficients.location).all():
             return fit  # infinite and aliased coefficients need their distribution to predict
@@ -354,6 +368,8 @@ class Penalized(Estimator):
         """None: a shrunken estimate has no test of beta = 0. `MLE`'s under a flat prior, Firth's under Jeffreys'."""
         if isinstance(estimate.details, FirthDetails):
             return FirthInference(estimate).summary_columns()
+        if isinstance(estimate.coefficients, DebiasedCoefficients):
+            return {"debiased": estimate.coefficients.centre}
         return MLE().summary_columns(estimate) if isinstance(estimate.details, MLEDetails) else {}
 
     def linearised(self, estimate: Estimate) -> Linearised:
@@ -414,7 +430,7 @@ class Penalized(Estimator):
 
     def surrogate(self) -> Penalized:
         """Itself, without resampling inside resampling."""
-        return replace(self, inference="none") if self.inference == "bootstrap" else self
+        return replace(self, inference="none") if self.inference in ("bootstrap", "debiased") else self
 
     def describe(self) -> str:
         """One phrase for headers."""

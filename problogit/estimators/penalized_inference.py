@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, lapack
 from scipy.special import expit
 
 from problogit.core.coefficients import (
@@ -35,14 +35,15 @@ _MATRIX_UP_TO = (
 )
 _KINK = (
     "An estimate with exact zeros (an L1 part in the prior) has no curvature to make a standard error or an interval "
-    "from. Use Penalized(..., inference='bootstrap') to resample it, or Bayes with the same prior."
+    "from. Use Penalized(..., inference='debiased') for confidence intervals about another centre, "
+    "inference='bootstrap' to resample it, or Bayes with the same prior."
 )
 
 
 def choose_inference(asked: str | None, prior: ResolvedPrior, problem: Problem) -> str:
     """The kind of inference: as asked, or the default of this prior and these weights."""
     if asked in ("curvature", "sandwich") and not prior.smooth:
-        remedy = "Use inference='bootstrap' or 'none', or Bayes with the same prior."
+        remedy = "Use inference='debiased', 'bootstrap' or 'none', or Bayes with the same prior."
         raise InputError(
             explain("inference", "must not be a curvature where the prior has an L1 part", asked, remedy)
         )
@@ -132,7 +133,14 @@ def effective_df(objective: PenalizedLikelihood, gamma: Array, data: Array | Non
     total = data + part.prior.hessian(gamma[active])
     if is_positive_definite(total):
         return float(np.einsum("ij,ji->", inverse_information(total), data))
-    return float(np.linalg.matrix_rank(data)) if not part.prior.hessian(gamma[active]).any() else float("nan")
+    return _rank(data) if not part.prior.hessian(gamma[active]).any() else float("nan")
+
+
+def _rank(gram: Array) -> float:
+    """Rank of a Gram matrix by Cholesky with pivots, after equilibration."""
+    root = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
+    _, _, rank, _ = lapack.dpstrf(gram / np.outer(root, root), lower=1)
+    return float(rank)
 
 
 def _df_by_rows(objective: PenalizedLikelihood, gamma: Array) -> float:

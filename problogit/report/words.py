@@ -43,6 +43,11 @@ KINDS = {
         "Sampling variability of the penalized estimate if the model is right; it ignores shrinkage bias. Under "
         "sampling weights it is robust: the model need not be right.",
     ),
+    "debiased": (
+        "debiased confidence",
+        "Confidence intervals centred not on the penalized estimate but on one that has taken a step without the "
+        "penalty, so that shrinkage leaves no bias to first order. They may lie beside the estimate.",
+    ),
     "none": ("no interval", "This estimate has no standard error that would mean what it says."),
 }
 

@@ -82,7 +82,7 @@ def _row(
         fixed(float(line["estimate"]), places),
         fixed(float(line["std_error"]), places),
         interval_text(lower, upper),
-        *[_own_cell(column, float(line[column])) for column in own],
+        *[_own_cell(column, float(line[column]), places) for column in own],
         significant(float(ratio["odds_ratio"])),
         interval_text(significant(float(ratio["lower"])), significant(float(ratio["upper"]))),
         *((str(line["interval"]),) if mixed else ()),
@@ -101,9 +101,11 @@ def _heading(column: str) -> str:
     return short.get(column, column.replace("_", "-"))
 
 
-def _own_cell(column: str, value: float) -> str:
+def _own_cell(column: str, value: float, places: int) -> str:
     if column == "p_value":
         return p_value(value)
+    if column == "debiased":
+        return fixed(value, places)
     if column.startswith("ess"):
         return fixed(value, 0)
     return fixed(value, 3 if column in ("r_hat", "prob_positive") else 2)
