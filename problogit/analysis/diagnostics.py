@@ -137,7 +137,8 @@ def _row_checks(estimate: Estimate, full: bool | None) -> list[Checked]:
     work = n * (estimate.problem.n_terms + 20.0 + (draws if posterior else 0))
     if not (full or (full is None and work <= _QUICK)):
         return [_skipped(name, _LATER) for name in _ROW_CHECKS]
-    influence = check_influence(estimate) if full or not posterior else _skipped(_ROW_CHECKS[0], _LATER)
+    quick = not posterior and estimate.problem.n_terms <= _COLUMNS
+    influence = check_influence(estimate) if full or quick else _skipped(_ROW_CHECKS[0], _LATER)
     dispersion = check_dispersion(estimate)
     counted = [] if dispersion is None else [dispersion]
     return [influence, check_outliers(estimate), *counted, check_link(estimate)]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from problogit.analysis.checked import Check, Checked
+from problogit.core.priors.flat import Flat
 from problogit.estimate import Estimate, Finding
 from problogit.problem import Problem
 
@@ -34,7 +35,8 @@ def expected_shrinkage(estimate: Estimate) -> float:
     is not that of a sample. Negative where the slopes explain less than noise would.
     """
     problem, stats = estimate.problem, estimate.stats
-    if estimate.method.refusal("lr", problem) or problem.weights_type != "frequency":
+    flat = isinstance(estimate.method.prior, Flat) and not estimate.method.refusal("lr", problem)
+    if not flat or problem.weights_type != "frequency":
         return float("nan")
     df = stats.df_model - (problem.intercept is not None)
     statistic = 2 * (stats.loglik - stats.null_loglik)

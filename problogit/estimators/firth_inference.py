@@ -105,7 +105,7 @@ class FirthInference:
         return {"statistic": z, "p_value": np.maximum(2 * ndtr(-np.abs(z)), tiny)}
 
     def linearised(self) -> Linearised:
-        """Leverages of the fit, and deletions by Firth's residual e + h (1/2 - p): the row takes its penalty with it."""
+        """Leverages of the fit, and deletions by Firth's residual e + h (1/2 - p): each row takes its penalty along."""
         problem, kept = self.estimate.problem, self.fit.aliases.kept
         scaling = problem.scaling.columns(kept)
         rows = problem.row_likelihood.columns(kept).in_coordinates(scaling.center, scaling.scale)

@@ -77,7 +77,10 @@ def linearised_mode(problem: Problem, prior: ResolvedPrior, scaling: Scaling, be
     rows = _restricted(problem.row_likelihood, center, scaling.scale, active, gamma)
     patterns = _restricted(problem.likelihood, center, scaling.scale, active, gamma)
     data = patterns.information(gamma[active])[2]
-    total = data + prior.scaled(scaling).hessian(gamma)[np.ix_(active, active)]
+    inner = prior.scaled(scaling)
+    if active.size < gamma.size:
+        inner = inner.take(active)
+    total = data + inner.hessian(gamma[active])
     if active.size and not is_positive_definite(total):
         raise NotAvailableError(
             "The penalized likelihood is not curved downwards in every direction at its optimum, so that no "
@@ -85,7 +88,7 @@ def linearised_mode(problem: Problem, prior: ResolvedPrior, scaling: Scaling, be
         )
     still = prior.n_terms - active.size
     notes = (f"{still} coefficients at the kink of their L1 penalty are held there.",) if still else ()
-    back = scaling.matrix()[np.ix_(active, active)]
+    back = scaling.columns(active).matrix()
     return Linearised(rows, gamma[active], inverse_information(total), back, active, notes=notes)
 
 

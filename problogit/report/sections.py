@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from problogit.analysis.diagnostics import diagnostics
+from problogit.analysis.diagnostics import Check, Diagnostics, diagnostics
 from problogit.estimate import Estimate
 from problogit.report.background import prior_section, provenance_section
 from problogit.report.coefficients import coefficient_section, detail_section, disagreement_section
@@ -91,8 +91,8 @@ def findings_section(estimates: Mapping[str, Estimate]) -> Section:
     """What was checked and found, the gravest first; said once where several fits say the same."""
     severities: dict[str, str] = {}
     said: list[tuple[str, str]] = []
-    for label, estimate in estimates.items():
-        found = diagnostics(estimate)
+    every = {label: diagnostics(estimate) for label, estimate in estimates.items()}
+    for label, found in every.items():
         told = [(f.severity, f"{f.message} {f.remedy}".strip()) for f in found.findings]
         if not found.status.trusted and all(severity == "info" for severity, _ in told):
             told.insert(0, ("error", found.status.value))
@@ -107,4 +107,21 @@ def findings_section(estimates: Mapping[str, Estimate]) -> Section:
     if not items:
         text = "Separation, aliased columns, convergence and sampler diagnostics were checked; nothing was found."
         items = [Paragraph(text)]
-    return Section("findings", "What was checked", tuple(items))
+    return Section("findings", "What was checked", (*items, TableItem(_check_grid(every), "prose")))
+
+
+def _check_grid(every: Mapping[str, Diagnostics]) -> Grid:
+    """What was looked at, with what was seen in each fit."""
+    by_fit = [{check.name: check for check in found.checks} for found in every.values()]
+    limits = {name: check.limit for checks in by_fit for name, check in checks.items()}
+    rows = tuple(
+        (name, *(_seen(checks.get(name)) for checks in by_fit), limit) for name, limit in limits.items()
+    )
+    labels = list(every) if len(every) > 1 else ["seen"]
+    return Grid(("", *labels, "matters from"), rows, "What was looked at, whatever came of it.")
+
+
+def _seen(check: Check | None) -> str:
+    if check is None:
+        return ""
+    return check.result if check.done else "not looked at"

@@ -226,6 +226,15 @@ def test_the_numbers_of_the_comparison_are_the_fits_own(several: tuple[str, Page
     )
 
 
+def test_what_was_looked_at_is_listed_with_what_was_seen(several: tuple[str, Page]) -> None:
+    found = several[1].said("findings")
+    for line in ("influence of single rows", "link test", "collinearity", "events per parameter", "matters from"):
+        assert line in found
+    seen = fits()["MLE"].diagnostics().checked.set_index("check")["result"]
+    assert seen["link test"] in found
+    assert seen["influence of single rows"] in found
+
+
 def test_separation_is_said_first_and_shown_without_an_end(infinite: tuple[str, Page]) -> None:
     _, read = infinite
     assert read.said("findings").split(" Warning ")[0].startswith("What was checked")
@@ -251,7 +260,8 @@ def test_a_fit_without_its_rows_says_what_it_cannot_show(loaded: tuple[str, Page
 
 def test_what_users_named_is_text(folder: Path) -> None:
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"a<b>&\"'": rng.normal(size=60), "y": rng.integers(0, 2, 60)})
+    x = rng.normal(size=300)  # enough to have nothing to note, because a note has a <b> of its own
+    frame = pd.DataFrame({"a<b>&\"'": x, "y": (x + rng.logistic(size=300) > 0).astype(int)})
     X, y = frame[["a<b>&\"'"]], frame["y"]
     model = plg.LogitModel.from_arrays(X, y)
     label = '<script>alert("$1")</script>'
