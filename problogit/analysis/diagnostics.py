@@ -19,7 +19,7 @@ from problogit.analysis.row_checks import check_dispersion, check_influence, che
 from problogit.analysis.sample_size import FEW_EVENTS, check_sample_size, events_per_slope
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.separation import Separation
-from problogit.errors import EstimationError
+from problogit.errors import EstimationError, listed
 from problogit.estimate import Estimate, Finding, Status
 from problogit.problem import Problem
 
@@ -204,7 +204,7 @@ def _about_likelihood(estimate: Estimate) -> list[Finding]:
         ]
     found = []
     if separation is not None:
-        found.append(_separation_finding(separation, stopped=estimate.status is Status.STOPPED))
+        found.append(_separation_finding(estimate, separation))
     aliases = problem.maximum.aliases
     teller = "start of the steps" if estimate.status is Status.STOPPED else "prior"
     if aliases.dropped.size:
@@ -237,24 +237,30 @@ def _about_missing_data(estimate: Estimate) -> list[Finding]:
     return [Finding("one-sided-unavailable", "warning", message, remedy, terms)]
 
 
-def _separation_finding(separation: Separation, *, stopped: bool) -> Finding:
+def _separation_finding(estimate: Estimate, separation: Separation) -> Finding:
+    problem = estimate.problem
     directions = separation.separated_terms
-    shown = [f"{term} ({kind})" for term, kind in directions.items()]
-    listed = ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "")
-    count = separation.n_separated
+    shown = listed([f"{term} ({kind})" for term, kind in directions.items()], 12)
+    rows = problem.row_likelihood.columns(problem.maximum.aliases.kept)
+    count = int(np.count_nonzero(separation.classify(rows.X) != "finite"))
     message = (
-        f"The data are {'completely ' if separation.complete else ''}separated by {count} covariate "
-        f"pattern{'s' if count != 1 else ''}: by maximum likelihood {listed} would be infinite. "
-        + (
-            "The estimates here are finite because the steps were stopped, and their size depends on where."
-            if stopped
-            else "The estimates here are finite through the prior, and their size depends on its scale."
-        )
+        f"The data are {'completely ' if separation.complete else ''}separated: {count} of {rows.n_rows} rows can be "
+        f"predicted perfectly, and by maximum likelihood {shown} would be infinite. "
     )
-    remedy = "Report the prior with these coefficients, and see how they move under half and twice its scale."
-    if stopped:
+    if estimate.status is Status.STOPPED:
+        message += (
+            "The estimates here are finite because the steps were stopped, and their size depends on where."
+        )
         remedy = (
             "Report the number of steps too, and see how the coefficients move with half and twice as many."
+        )
+    elif estimate.method.prior.joint:
+        message += "The estimates here are finite through Jeffreys' prior, which has no scale to choose."
+        remedy = "Read their profile intervals, which are far from symmetric: summary(interval='profile')."
+    else:
+        message += "The estimates here are finite through the prior, and their size depends on its scale."
+        remedy = (
+            "Report the prior with these coefficients, and see how they move under half and twice its scale."
         )
     return Finding("separation", "warning", message, remedy, tuple(directions))
 
