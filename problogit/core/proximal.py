@@ -28,12 +28,18 @@ __all__ = ["PartObjective", "SparseObjective", "maximise_l1"]
 _ALL_AT_ONCE = 100  # with so few columns, choosing some costs more than it saves
 _FIRST_COLUMNS = 50
 _HALVINGS = 40
-_HESSIAN_UP_TO = 2000  # working columns: above, a Hessian costs more than products with it
+_HESSIAN_UP_TO = 500  # working columns of a sparse design: above, products cost less than a matrix
+_HESSIAN_AT_MOST = 4000  # above, it is not formed even where products have failed
+_NEAR = 1e-4  # a violation from which one full step leads to the optimum
 _LOOSELY = 0.03  # part of the largest violation to which a working set that will still grow is solved
 
 
 class PartObjective(Objective, ProductObjective, Protocol):
     """A function of a few coordinates with its Hessian, as a matrix and as products."""
+
+    @property
+    def cheap_products(self) -> bool:
+        """Whether a product with the Hessian costs little: the design is sparse."""
 
 
 class SparseObjective(Protocol):
@@ -81,8 +87,7 @@ def maximise_l1(
         exact = complete or larger.size == x.size
         working, target = larger, tolerance if exact else max(tolerance, _LOOSELY * float(broken.max()))
         part = objective.restricted(working, x)
-        engine = _proximal_newton if working.size <= _HESSIAN_UP_TO else maximise_on_orthants
-        inner = engine(part, penalty.take(working), x[working], target, max_iterations - iterations)
+        inner = _maximise_part(part, penalty.take(working), x[working], target, max_iterations - iterations)
         x[working] = inner.x
         iterations += inner.iterations
         evaluations += inner.evaluations + 1
@@ -99,6 +104,19 @@ def maximise_l1(
         int(working.size),
         worst <= max(tolerance, _rounding(value)),
     )
+
+
+def _maximise_part(
+    part: PartObjective, penalty: Penalty, start: Array, tolerance: float, max_iterations: int
+) -> ProximalResult:
+    """With the Hessian's matrix; by products where columns are too many for it, or products are cheap."""
+    k = start.size
+    if k > _HESSIAN_AT_MOST or (k > _HESSIAN_UP_TO and part.cheap_products):
+        found = maximise_on_orthants(part, penalty, start, tolerance, max_iterations)
+        if found.converged or k > _HESSIAN_AT_MOST:
+            return found
+        start = found.x
+    return _proximal_newton(part, penalty, start, tolerance, max_iterations)
 
 
 def _rounding(value: float) -> float:
@@ -136,7 +154,9 @@ def _proximal_newton(
         if worst <= tolerance or stalled or iteration == max_iterations:
             break
         target = gradient + information @ u
-        proposed = maximise_quadratic(information, target, strength, u, max(0.1 * tolerance, 0.01 * worst))
+        # A step near the optimum may be the last: it is solved to the end.
+        loosely = 0.01 * worst if worst > _NEAR else 0.0
+        proposed = maximise_quadratic(information, target, strength, u, max(0.1 * tolerance, loosely))
         noise = 64 * np.finfo(float).eps * max(1.0, abs(smooth))
         length, u_next = _halved(objective, penalty, u, proposed, value - noise)
         evaluations += 1 + round(-math.log2(length)) if length else _HALVINGS
@@ -145,7 +165,7 @@ def _proximal_newton(
         smooth, gradient, information = objective.information(loc + u_next)
         risen = smooth - penalty.value(loc + u_next)
         # Near the optimum gains drown in rounding: one more full step is quadratically good, a second one is idle.
-        stalled = bool(risen - value <= noise and length == 1.0 and worst <= 1e-4)
+        stalled = bool(risen - value <= noise and length == 1.0 and worst <= _NEAR)
         u, value = u_next, risen
     x = loc + u
     worst = float(violation(gradient, x, penalty).max(initial=0.0))

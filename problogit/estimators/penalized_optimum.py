@@ -18,6 +18,7 @@ from scipy.optimize import OptimizeResult, minimize
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.newton import maximise
 from problogit.core.newton_cg import maximise_by_products
+from problogit.core.path import ElasticPenalty, follow_path
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.proximal import maximise_l1
 from problogit.core.proximal_quadratic import Penalty, violation
@@ -27,6 +28,9 @@ __all__ = ["SOLVERS", "Optimum", "PenalizedLikelihood", "choose_solver", "find_o
 
 SOLVERS = ("auto", "newton", "lbfgs", "newton-cg", "proximal-newton")
 _NEWTON_UP_TO = 2000  # columns: above, a Hessian costs more than the products of a conjugate-gradient step
+_FEW = 30  # columns, up to which a strength is reached at once
+_DOWN = 2.0  # from one strength to the next on the way
+_PATH_REACH = 1e-12  # of the log-likelihood
 _IN_STANDARD_ERRORS = 1e-6  # how near the optimum L-BFGS must end
 
 
@@ -80,6 +84,11 @@ class PenalizedLikelihood:
         """Diagonal of minus the Hessian of f, by the majorant; 1 where a column has neither data nor prior."""
         bend = self.likelihood.information_diagonal(beta) + self.prior.curvature(beta, majorant=True)
         return np.where(bend > 0, bend, 1.0)
+
+    @property
+    def cheap_products(self) -> bool:
+        """Whether the design is sparse."""
+        return not isinstance(self.likelihood.X, np.ndarray)
 
     def restricted(self, columns: NDArray[np.intp], beta: Array) -> PenalizedLikelihood:
         """f as a function of some coordinates, the others held as in `beta`. The prior must be separable."""
@@ -216,13 +225,14 @@ def _newton(objective: PenalizedLikelihood, start: Array) -> OptimizeResult:
 
 def _proximal_newton(objective: PenalizedLikelihood, start: Array) -> OptimizeResult:
     def method(_fun: Any, x0: Array, **_: Any) -> OptimizeResult:
-        end = maximise_l1(objective, objective.penalty, x0)
+        near, steps = _down_the_path(objective, x0)
+        end = maximise_l1(objective, objective.penalty, near)
         return optimize_result(
             x=end.x,
             fun=-end.value,
             jac=-end.gradient,
-            nit=end.iterations,
-            nfev=end.evaluations,
+            nit=steps + end.iterations,
+            nfev=steps + end.evaluations,
             working=end.working,
             status=0 if end.converged else 1,
             success=end.converged,
@@ -230,6 +240,29 @@ def _proximal_newton(objective: PenalizedLikelihood, start: Array) -> OptimizeRe
         )
 
     return _run(objective, start, method=method)
+
+
+def _down_the_path(objective: PenalizedLikelihood, start: Array) -> tuple[Array, int]:
+    """A point near the optimum, from stronger penalties under which few columns matter; and the steps it took.
+
+    A start away from the kinks is taken for one near the optimum.
+    """
+    prior = objective.prior
+    if start.size <= _FEW or not (prior.quadratic and prior.separable):
+        return start, 0
+    kinked = prior.l1 > 0
+    _, slope = objective.likelihood.gradient(start)
+    largest = float((np.abs(slope[kinked]) / prior.l1[kinked]).max(initial=0.0))
+    begun = bool(np.any(start[kinked] != prior.loc[kinked]))
+    n_values = 1 if begun or largest <= 1.0 else 2 + int(np.log(largest) / np.log(_DOWN))
+    penalty = ElasticPenalty(prior.l1, prior.curvature(prior.loc), prior.loc)
+    point, steps = start, 0
+    factors = np.geomspace(max(largest, 1.0), 1.0, n_values) if n_values > 1 else np.ones(1)
+    for found in follow_path(objective.likelihood, penalty, factors.tolist(), start, tolerance=_PATH_REACH):
+        if not found.converged:
+            break
+        point, steps = found.gamma, steps + found.steps
+    return point, steps
 
 
 def _lbfgs(objective: PenalizedLikelihood, start: Array) -> OptimizeResult:
