@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +18,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from problogit._version import __version__
-from problogit.errors import ProblogitError, ProblogitWarning
+from problogit.errors import (
+    AliasingWarning,
+    ConvergenceWarning,
+    ProblogitError,
+    ProblogitWarning,
+    SeparationWarning,
+)
 from problogit.output_files import check_writable, write_whole
 
 if TYPE_CHECKING:
@@ -167,16 +174,23 @@ def fit(
     from problogit.command_helpers import chosen_method
     from problogit.report import report as write_report
     from problogit.tables.render import frame_text
-    from problogit.tables.text import fit_text
+    from problogit.tables.text import fit_text, head_text
 
     _check_writable("--report", options.report)
     _check_writable("--save", save_path)
     chosen = chosen_method(method, prior, options.seed, covariance or options.covariance(method))
-    fitted = options.model().fit(chosen, progress=options.progress)
-    if options.shape == "table" and not odds_ratios:
+    whole = options.shape == "table" and not odds_ratios
+    with _left_to_the_table(whole):
+        fitted = options.model().fit(chosen, progress=options.progress)
+    if whole:
         click.echo(fit_text(fitted.estimate, options.prob))
     else:
         frame = fitted.odds_ratios(options.prob) if odds_ratios else fitted.summary(options.prob)
+        head = head_text(fitted.estimate)
+        if options.shape == "table":
+            click.echo(f"{head}\n")
+        else:  # what reads the table wants nothing but the table
+            click.echo("\n".join(f"problogit: {line}" for line in head.splitlines()), err=True)
         click.echo(frame_text(frame, options.shape))
     if save_path:
         fitted.save(save_path)
@@ -249,6 +263,16 @@ def demo(report: str, seed: int) -> None:
 
     _check_writable("--report", report)
     run_demo(report, seed, click.echo)
+
+
+@contextmanager
+def _left_to_the_table(said_there: bool) -> Iterator[None]:
+    """Warnings about the fit are dropped where the printed fit says the same in its findings."""
+    with warnings.catch_warnings():
+        if said_there:
+            for category in (AliasingWarning, ConvergenceWarning, SeparationWarning):
+                warnings.simplefilter("ignore", category)
+        yield
 
 
 def _check_writable(option: str, path: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from problogit.errors import InputError, explain
 
 if TYPE_CHECKING:
-    from problogit.core.priors.base import Prior
+    from problogit.core.priors.base import ResolvablePrior
     from problogit.estimate import Estimator
 
 __all__ = ["chosen_method", "parse_prior", "parse_value"]
@@ -26,7 +26,7 @@ def parse_value(text: str) -> Any:
     return value if isinstance(value, (bool, int, float)) else text
 
 
-def parse_prior(text: str) -> Prior:
+def parse_prior(text: str) -> ResolvablePrior:
     """Read ``normal(2.5)``, ``laplace(0.5)``, ``student_t(3, 2.5)``, ``normal(2.5, autoscale=True)``...
 
     Raises
@@ -36,6 +36,7 @@ def parse_prior(text: str) -> Prior:
     """
     from problogit.core.priors.elastic_net import ElasticNet
     from problogit.core.priors.flat import Flat
+    from problogit.core.priors.jeffreys import Jeffreys
     from problogit.core.priors.laplace import Laplace
     from problogit.core.priors.normal import Normal
     from problogit.core.priors.student_t import Cauchy, StudentT
@@ -47,6 +48,7 @@ def parse_prior(text: str) -> Prior:
         "cauchy": Cauchy,
         "elasticnet": ElasticNet,
         "flat": Flat,
+        "jeffreys": Jeffreys,
     }
     remedy = 'Write e.g. "normal(2.5)", "laplace(0.5)", "student_t(3, 2.5)" or "normal(2.5, autoscale=True)".'
     found = _CALL.fullmatch(text)
@@ -55,7 +57,7 @@ def parse_prior(text: str) -> Prior:
         raise InputError(explain("--prior", "must name one of " + ", ".join(families), text, remedy))
     try:
         positional, named = _arguments(found.group(2) or "")
-        prior: Prior = families[name](*positional, **named)
+        prior: ResolvablePrior = families[name](*positional, **named)
         return prior
     except (SyntaxError, ValueError, TypeError) as error:
         if isinstance(error, InputError):

@@ -191,7 +191,7 @@ class LogitModel:
 
     def fit(
         self,
-        method: Estimator | None = None,
+        method: Estimator | str | None = None,
         *,
         progress: bool | Progress | None = None,
         execution: Executor | None = None,
@@ -200,17 +200,14 @@ class LogitModel:
 
         Parameters
         ----------
-        method : MLE, Penalized or Bayes
-            How; maximum likelihood by default.
+        method : MLE, Penalized or Bayes, or str
+            How; maximum likelihood by default. ``"mle"``, ``"penalized"`` and ``"bayes"`` are the methods as they come.
         progress : bool or Progress, optional
             A bar on standard error for long work; by default where that is a terminal.
         execution : Executor, optional
             Who adds up the blocks of rows; threads by default.
         """
-        if method is None:
-            method = MLE()
-        if not isinstance(method, Estimator):
-            raise InputError(explain("method", "must be an MLE(), Penalized() or Bayes() object", method))
+        method = _resolved(method)
         if execution is not None and not isinstance(execution, Executor):
             raise InputError(explain("execution", "must be an executor such as Threads(2)", execution))
         problem = self.problem if execution is None else self.problem.with_executor(execution)
@@ -251,6 +248,17 @@ class LogitModel:
     __repr__ = __str__
 
 
+def _resolved(method: Estimator | str | None) -> Estimator:
+    """The method object that a word stands for."""
+    if method is None:
+        return MLE()
+    if isinstance(method, str):
+        return _METHODS[check_choice("method", method, tuple(_METHODS))]()
+    if not isinstance(method, Estimator):
+        raise InputError(explain("method", "must be an MLE(), Penalized() or Bayes() object", method))
+    return method
+
+
 def fit(
     formula: str,
     data: Any,
@@ -263,21 +271,20 @@ def fit(
     offset: Any = None,
     missing: str = "drop",
     context: Mapping[str, Callable[..., Any]] | None = None,
+    groups: Any = None,
     progress: bool | Progress | None = None,
 ) -> Fit:
     """Model and fit in one call.
 
     Parameters
     ----------
-    formula, data, event, trials, weights, weights_type, offset, missing, context
+    formula, data, event, trials, weights, weights_type, offset, missing, context, groups
         As in `LogitModel`.
     method : str or method object
         ``"mle"``, ``"penalized"``, ``"bayes"``, or an object such as ``Penalized(Laplace(0.5))``.
     progress : bool or Progress, optional
     """
-    if isinstance(method, str):
-        method = _METHODS[check_choice("method", method, tuple(_METHODS))]()
-    beside = method.columns if isinstance(method, Estimator) else ()
+    chosen = _resolved(method)
     model = LogitModel(
         formula,
         data,
@@ -288,6 +295,6 @@ def fit(
         offset=offset,
         missing=missing,
         context=context,
-        groups=beside or None,
+        groups=groups if groups is not None else chosen.columns or None,
     )
-    return model.fit(method, progress=progress)
+    return model.fit(chosen, progress=progress)

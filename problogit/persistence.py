@@ -123,6 +123,9 @@ def load(path: str | PathLike[str], context: Mapping[str, Callable[..., Any]] | 
 def _read_members(source: Path) -> dict[str, bytes]:
     if not source.exists():
         raise SavedFitError(explain("path", "must be a saved fit", str(source), "There is no such file."))
+    if not source.is_file() or not zipfile.is_zipfile(source):
+        what = "a folder" if source.is_dir() else "truncated or no zip file"
+        raise SavedFitError(explain("path", "must be a saved fit", str(source), f"It is {what}."))
     try:
         with zipfile.ZipFile(source) as archive:
             names = archive.namelist()

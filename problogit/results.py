@@ -10,6 +10,7 @@ from problogit.analysis import path as paths
 from problogit.analysis.calibration import CalibrationResult
 from problogit.analysis.compare import ComparisonResult, compare_estimates
 from problogit.core.path_record import PathRecord
+from problogit.errors import InputError, explain
 from problogit.estimate import HasEstimate
 from problogit.tables import render, text
 
@@ -180,4 +181,7 @@ def compare(fits: Mapping[str, HasEstimate] | Sequence[HasEstimate], prob: float
     InputError
         Fewer than two fits, or fits of different rows, responses or events.
     """
+    if not isinstance(prob, (int, float)):
+        remedy = 'As in compare([first, second]) or compare({"MLE": first, "Bayes": second}).'
+        raise InputError(explain("fits", "must be one list or mapping of fits", "several arguments", remedy))
     return Comparison(compare_estimates(fits, prob))

@@ -294,7 +294,8 @@ def test_a_prior_is_one_number_for_each_parameter():
     [
         lambda: plg.LogitModel("y ~ x", table()).fit(execution="dask"),
         lambda: plg.LogitModel("y ~ x", table()).fit(progress="yes"),
-        lambda: plg.LogitModel("y ~ x", table()).fit("mle"),
+        lambda: plg.LogitModel("y ~ x", table()).fit("maximum"),
+        lambda: plg.compare(plg.fit("y ~ x", table()), plg.fit("y ~ z", table())),
         lambda: plg.fit("y ~ x", table(), "maximum"),
         lambda: plg.fit("y ~ x", table()).save(None),
         lambda: plg.load(None),

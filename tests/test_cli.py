@@ -116,7 +116,7 @@ def test_a_report_is_written(exam, tmp_path):
         ),
         (["fit", "{exam}", "passed ~ hours", "--report", "/nowhere/at/all.html"], "--report"),
         (["fit", "{exam}", "passed ~ hours", "--weights", "passed"], "weights"),
-        (["predict", "{exam}", "{exam}"], "not a fit"),
+        (["predict", "{exam}", "{exam}"], "must be a saved fit"),
         (["predict", "missing.fit", "{exam}"], "missing.fit"),
     ],
 )
@@ -136,7 +136,13 @@ def test_strict_exits_with_1_when_the_fit_is_not_to_be_trusted(tmp_path):
     relaxed = run("fit", str(path), "y ~ x")
     strict = run("fit", str(path), "y ~ x", "--strict")
     assert relaxed.exit_code == 0
-    assert "separated" in relaxed.stderr
+    # Said once: in the printed fit, or beside a table that has no room for it.
+    assert "separated" in relaxed.stdout
+    assert "separated" not in relaxed.stderr
+    bare = run("fit", str(path), "y ~ x", "--odds-ratios", "--format", "csv")
+    assert "separated" in bare.stderr
+    assert "P(y = 1); 6 rows, 3 events" in bare.stderr
+    assert bare.stdout.startswith("term,odds_ratio")
     assert strict.exit_code == 1
 
 

@@ -162,7 +162,7 @@ class ArrayDesign(Design):
             if self.named or present >= set(self.names):
                 for name in self.names:
                     if name not in present:
-                        raise unknown_column(name, source.names, "the new data")
+                        raise unknown_column(name, source.names, "the new data", taken=self.names)
                 matrix, _, index = read_frame(source.read(self.names))
                 return self._as_fitted(matrix), index
         matrix, _, index = read_matrix(data)
@@ -224,7 +224,7 @@ def build_from_arrays(  # noqa: PLR0913 - the keywords of a model are a contract
     InputError
         Every rule on shapes, names, the response, trials, weights, offset and groups.
     """
-    check_choice("missing", missing, ("drop", "error", "raise"))
+    check_choice("missing", missing, ("drop", "error"))
     matrix, own, index = read_matrix(X)
     if matrix.shape[0] == 0:
         raise DataError("X has no rows.")

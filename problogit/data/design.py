@@ -51,7 +51,7 @@ def build_from_formula(  # noqa: PLR0913 - the keywords of a model are a contrac
     FormulaError, DataError, InputError
         Every rule on the formula, the table, the response, trials, weights, offset and groups.
     """
-    check_choice("missing", missing, ("drop", "error", "raise"))
+    check_choice("missing", missing, ("drop", "error"))
     functions = _functions(context)
     given = {"trials": trials, "weights": weights, "offset": offset}
     by_name = [value for value in given.values() if isinstance(value, str)]

@@ -18,6 +18,9 @@ from problogit.validation import nearest
 
 __all__ = ["learn_factor"]
 
+_FEW_LEVELS = 5
+_MANY_LEVELS = 50
+
 
 def learn_factor(name: str, column: str, value: Any, mass: Array) -> tuple[Factor, Values, tuple[str, ...]]:
     """Learn a factor from its training values.
@@ -71,6 +74,7 @@ def _learn_categorical(
         labels = _drop_levels(labels, counts)
         if labels.declared or marked.levels is not None:
             notes.append(_note_on_empty(column, empty))
+    notes += _notes_on_text(column, labels)
     shares = np.bincount(labels.codes, weights=mass, minlength=len(labels.levels))
     factor = Categorical(
         name=name,
@@ -82,6 +86,34 @@ def _learn_categorical(
         spans_intercept=marked.spans_intercept,
     )
     return factor, labels.codes, tuple(notes)
+
+
+def _notes_on_text(column: str, labels: Labels) -> list[str]:
+    """Say of a text column that it was perhaps meant as numbers, or that it has a level for nearly every row."""
+    levels = labels.levels
+    if labels.declared or len(levels) < _FEW_LEVELS or not all(isinstance(level, str) for level in levels):
+        return []
+    odd = [level for level in levels if not _is_number(level)]
+    if 0 < len(odd) <= len(levels) // 3:
+        return [
+            f"{column!r} is text with {len(levels)} levels, and a factor for that reason, but only "
+            f"{listed([repr(level) for level in odd], 3)} of them {'are' if len(odd) > 1 else 'is'} not a number: "
+            "if it was meant as a number, mark these values as missing."
+        ]
+    if len(levels) > _MANY_LEVELS and len(levels) > labels.codes.size / 10:
+        return [
+            f"{column!r} is text with {len(levels)} levels in {labels.codes.size} rows, and a factor for that reason: "
+            "a date or an identifier is seldom meant so."
+        ]
+    return []
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _note_on_empty(column: str, empty: list[Any]) -> str:

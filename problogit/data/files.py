@@ -107,6 +107,11 @@ def _open_csv(files: tuple[Path, ...], path: Path, separator: str) -> CsvSource:
 def _header(file: Path, separator: str) -> tuple[str, ...]:
     """The names in the first line, repeated ones included (pandas would rename them without a word)."""
     names = _read_csv(file, separator, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
+    if separator == "," and len(names) == 1 and ";" in str(names[0]):
+        remedy = (
+            "It looks separated by semicolons: give data=pandas.read_csv(path, sep=';') instead of the path."
+        )
+        raise DataError(explain("data", "must be separated by commas", f"the header {names[0]!r}", remedy))
     return tuple(name or f"Unnamed: {i}" for i, name in enumerate(names))
 
 

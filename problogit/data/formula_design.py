@@ -224,7 +224,7 @@ def _read(data: Any, wanted: Sequence[str]) -> Table:
     present = set(source.names)
     for name in wanted:
         if name not in present:
-            raise unknown_column(name, source.names, "the new data")
+            raise unknown_column(name, source.names, "the new data", taken=wanted)
     return source.read(wanted)
 
 

@@ -88,9 +88,9 @@ class Source(ABC):
         return Table(columns, n_rows, np.arange(n_rows) if index is None else index, self.origin)
 
 
-def unknown_column(name: str, names: Sequence[str], origin: str) -> DataError:
-    """The error for a column that is not in the table; it suggests the nearest name."""
-    close = nearest(name, names)
+def unknown_column(name: str, names: Sequence[str], origin: str, taken: Sequence[str] = ()) -> DataError:
+    """The error for a column that is not in the table; it suggests the nearest name that is not `taken` by another."""
+    close = nearest(name, [other for other in names if other not in taken])
     listed = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     hint = f"did you mean {close!r}?" if close else f"it has {listed or 'no columns'}."
     return DataError(f"column {name!r} is not in {origin}; {hint}")

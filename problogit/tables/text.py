@@ -17,17 +17,14 @@ if TYPE_CHECKING:
     from problogit.analysis.calibration import CalibrationResult
     from problogit.estimate import Estimate, Finding
 
-__all__ = ["calibration_text", "coefficient_grid", "finding_lines", "fit_text", "sample_text"]
+__all__ = ["calibration_text", "coefficient_grid", "finding_lines", "fit_text", "head_text", "sample_text"]
 
 WIDTH = 100
 
 
 def fit_text(estimate: Estimate, prob: float = 0.95) -> str:
     """A readable summary, at most 100 columns wide where the terms' names allow it."""
-    problem = estimate.problem
-    formula = f"{problem.design.formula}\n" if problem.design.formula else ""
-    head = f"Logistic regression: {estimate.method.describe()}\n{formula}{problem.response.describe()}; "
-    parts = [head + sample_text(estimate)]
+    parts = [head_text(estimate)]
     found = [finding for finding in diagnostics(estimate, full=False).findings if finding.severity != "info"]
     if not estimate.status.trusted:
         parts.append(_wrap(estimate.status.value))
@@ -37,11 +34,28 @@ def fit_text(estimate: Estimate, prob: float = 0.95) -> str:
     return "\n\n".join(parts)
 
 
+def head_text(estimate: Estimate) -> str:
+    """What was modelled, by which method, in how many rows."""
+    problem = estimate.problem
+    formula = f"{problem.design.formula}\n" if problem.design.formula else ""
+    modelled = f"{problem.response.describe()}; {sample_text(estimate)}"
+    return f"Logistic regression: {estimate.method.describe()}\n{formula}{modelled}"
+
+
 def sample_text(estimate: Estimate) -> str:
-    """Rows, events, and what was left out."""
-    size, report = estimate.problem.sample, estimate.problem.report
-    of_trials = f" in {count(size.n_trials)} trials" if estimate.problem.response.counts else ""
-    text = f"{count(size.nobs)} rows, {count(size.n_events)} events{of_trials}"
+    """Rows, events, weights, offset, and what was left out."""
+    problem = estimate.problem
+    size, report = problem.sample, problem.report
+    of_trials = f" in {count(size.n_trials)} trials" if problem.response.counts else ""
+    used = report.n_input - report.n_dropped
+    counted = problem.weights_type == "frequency" and size.nobs != used
+    rows = f"{count(used)} rows that stand for {count(size.nobs)}" if counted else f"{count(size.nobs)} rows"
+    text = f"{rows}, {count(size.n_events)} events{of_trials}"
+    if counted or problem.weights_type != "frequency":
+        text += f"; {problem.weights_type} weights"
+        text += ", sandwich standard errors" if problem.weights_type == "sampling" else ""
+    if problem.design.offset_column is not None:
+        text += f"; offset {problem.design.offset_column}"
     if report.n_dropped:
         reasons = ", ".join(f"{reason}: {n}" for reason, n in report.dropped_by.items())
         text += f"; {report.n_dropped} of {report.n_input} rows dropped ({reasons})"
