@@ -149,7 +149,8 @@ def _column_check(estimate: Estimate, full: bool | None) -> Checked:
     if problem.data is None:
         return _skipped("collinearity", "the fit was loaded without its data")
     work = problem.likelihood.n_rows * float(problem.n_terms) ** 2
-    if full or (work <= _GRAM and problem.n_terms <= _COLUMNS):
+    enough = _GRAM if full is None else _GRAM / 20
+    if full or (work <= enough and problem.n_terms <= _COLUMNS):
         return check_collinearity(estimate)
     return _skipped("collinearity", _LATER)
 

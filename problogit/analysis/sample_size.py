@@ -54,11 +54,12 @@ def check_sample_size(estimate: Estimate) -> Checked:
     if np.isfinite(shrinkage):
         result += f", expected shrinkage {max(shrinkage, 0.0):.2f}"
     limit = "10 to 20 by the old rule; shrinkage 0.9 (Riley et al. 2019)"
-    findings = [*_few_events(problem, each, shrinkage), *_overfitted(each, shrinkage)]
+    flat = isinstance(estimate.method.prior, Flat)
+    findings = [*_few_events(problem, each, shrinkage, flat=flat), *_overfitted(each, shrinkage)]
     return Checked(Check("events per parameter", result, limit), tuple(findings))
 
 
-def _few_events(problem: Problem, each: float, shrinkage: float) -> list[Finding]:
+def _few_events(problem: Problem, each: float, shrinkage: float, *, flat: bool) -> list[Finding]:
     if each >= FEW_EVENTS:
         return []
     rarer, slopes = _rarer(problem), _slopes(problem)
@@ -72,6 +73,8 @@ def _few_events(problem: Problem, each: float, shrinkage: float) -> list[Finding
         message += f" {_expectation(shrinkage)}"
     remedy = (
         "Coefficients of maximum likelihood are then biased away from zero: prefer a prior, or fewer terms."
+        if flat
+        else "With so few the prior decides much: report it, and see how the coefficients move when it changes."
     )
     return [Finding("events-per-parameter", "info", message, remedy)]
 

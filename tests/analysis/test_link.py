@@ -83,6 +83,14 @@ def test_too_few_values_are_refused():
         plg.LogitModel("y ~ 1", frame, event="yes").fit().link_test()
 
 
+def test_diagnostics_leave_it_out_where_columns_are_many():
+    rng = np.random.default_rng(0)
+    model = plg.LogitModel.from_arrays(rng.normal(size=(60, 15)), rng.integers(0, 2, 60))
+    checks = {check.name: check for check in model.fit(plg.Penalized(plg.Normal(0.3))).diagnostics().checks}
+    assert not checks["link test"].done
+    assert "fewer than 5 rows a column" in checks["link test"].result
+
+
 @pytest.mark.slow
 def test_its_size_is_near_5_percent():
     """2 000 replicates of n = 300 with three predictors: Monte Carlo standard error 0.5%."""
