@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import qr
 from scipy.linalg.lapack import dpotrf, dtrtri
 
@@ -97,6 +98,12 @@ class FirthLikelihood:
         return self.likelihood.weights * self.likelihood.trials
 
     @cached_property
+    def _pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+        """Positions in the lower triangle of a symmetric matrix, and the root of how often each stands in it."""
+        first, second = np.tril_indices(self.n_terms)
+        return first, second, np.where(first == second, 1.0, math.sqrt(2.0))
+
+    @cached_property
     def _blocks(self) -> list[slice]:
         like = self.likelihood
         # A sparse block becomes dense where its leverages are computed.
@@ -178,8 +185,7 @@ class FirthLikelihood:
         eta = like.eta(point.x)
         tail = np.exp(-np.abs(eta))
         variance, tilt = tail / (1.0 + tail) ** 2, -np.tanh(eta / 2)
-        first, second = np.tril_indices(self.n_terms)
-        twice = np.where(first == second, 1.0, math.sqrt(2.0))
+        first, second, twice = self._pairs
 
         def block_sum(block: slice) -> Sums:
             white = as_dense(self._weighted(block, self._total * variance) @ inverse)

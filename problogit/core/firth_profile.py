@@ -31,12 +31,15 @@ from problogit.execution import Sums
 
 __all__ = ["FirthProfile"]
 
+
 _CLOSE = 1e-4  # standard errors: the last step of an end; the error after it is about its square
 _CLOSE_FIT = 3e-5  # of a constrained maximum, whose value the last step then corrects to about its square
 _STEPS = 15
 _FARTHEST = 3.0  # a step goes at most so many times the distance to the end in the quadratic model
 _FAR = 1.5  # an end farther than so many times that of the quadratic model may lie under another maximum
-_STARTS = 12
+_LEVERAGE = 0.51  # of one trial: a row that may be followed or buried (a level of two rows has 0.5)
+_STARTS = 4
+_ROUNDS = 12
 _SCATTER = 3.0  # log-odds of a typical row
 _HIGHER = 1e-6
 
@@ -145,7 +148,8 @@ class FirthProfile:
         start = paths.at(j, paths.crossing(j, drop, side), top.x)
         t, x = self._venzon_moolgavkar(paths.C[j], start, drop, side)
         half = math.sqrt(2 * drop / paths.curvature[j])
-        if x is not None and abs(t - float(paths.C[j] @ top.x)) <= _FAR * half:
+        near = abs(t - float(paths.C[j] @ top.x)) <= _FAR * half
+        if x is not None and near and not (top.leverage > _LEVERAGE and self.objective.cheap_curvature):
             return t
         return self._far_end(paths.C[j], start if x is None else x, drop, side)
 
@@ -178,7 +182,7 @@ class FirthProfile:
     def _far_end(self, c: Array, x: Array, drop: float, side: float) -> float:
         """Cross the profile itself; where another maximum of the plane at the end is higher, go on from there."""
         basis, top = null_space(c[:, None]), self.maximum.point.value
-        for _ in range(_STARTS):
+        for _ in range(_ROUNDS):
             found = crossing(lambda point: self._restricted(point, c, basis), x, c, top, drop, -side)
             higher = self._higher(c, basis, found.t, found.x)
             if higher is None:
@@ -207,7 +211,7 @@ class FirthProfile:
             centre = x if k % 2 else self.maximum.point.x
             start = centre + _SCATTER * rng.standard_normal(x.size)
             start += c * ((t - c @ start) / (c @ c))
-            found = maximise_firth(self.objective, start, basis=basis, tolerance=1e-6, max_iterations=60)
+            found = maximise_firth(self.objective, start, basis=basis, tolerance=1e-3, max_iterations=60)
             if found.converged and found.point.value > highest:
                 best, highest = found.point.x, found.point.value
         return best
