@@ -28,7 +28,7 @@ _LEVEL = 0.01
 _FAMILY = 0.05
 _TRIALS = 5.0  # mean of the trials from which Pearson's statistic says something about dispersion
 _DISPERSED = 1.2
-_ROWS_A_COLUMN = 5  # down to which a link test was seen to keep its size, under priors too
+_TRIALS_A_COLUMN = 5  # down to which a link test was seen to keep its size, under priors too
 
 
 def check_influence(estimate: Estimate) -> Checked:
@@ -139,8 +139,8 @@ def check_link(estimate: Estimate) -> Checked:
     """The link test at 1%."""
     name, limit = "link test", "p below 0.01 (Pregibon 1980)"
     problem = estimate.problem
-    if problem.n_terms * _ROWS_A_COLUMN > problem.nobs:
-        why = f"fewer than {_ROWS_A_COLUMN} rows a column, to whose outcomes the linear predictor adapts"
+    if problem.n_terms * _TRIALS_A_COLUMN > problem.sample.n_trials:
+        why = f"fewer than {_TRIALS_A_COLUMN} outcomes a column, to which the linear predictor adapts"
         return Checked(Check(name, why, limit, done=False))
     try:
         found = link_test(estimate)

@@ -88,7 +88,7 @@ def test_diagnostics_leave_it_out_where_columns_are_many():
     model = plg.LogitModel.from_arrays(rng.normal(size=(60, 15)), rng.integers(0, 2, 60))
     checks = {check.name: check for check in model.fit(plg.Penalized(plg.Normal(0.3))).diagnostics().checks}
     assert not checks["link test"].done
-    assert "fewer than 5 rows a column" in checks["link test"].result
+    assert "fewer than 5 outcomes a column" in checks["link test"].result
 
 
 @pytest.mark.slow
