@@ -31,7 +31,8 @@ __all__ = ["AliasedCoefficients", "MaskedCoefficients", "SeparatedCoefficients"]
 
 _NO_DRAWS = (
     "This maximum-likelihood estimate has infinite coefficients, so it has no sampling distribution to draw from. "
-    "Fit the same model with a proper prior: Penalized(Normal(2.5, autoscale=True)) or Bayes()."
+    "Fit the same model by Penalized(Jeffreys()), or with a proper prior: Penalized(Normal(2.5, autoscale=True)) or "
+    "Bayes()."
 )
 
 

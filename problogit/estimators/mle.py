@@ -46,8 +46,6 @@ from problogit.validation import check_choice, check_integer, seed_sequence
 
 __all__ = ["MLE", "MLEDetails", "check_estimable", "separation_sentence"]
 
-_JEFFREYS = "(Firth's penalty, Jeffreys(), is the field's other remedy; this version does not have it yet.)"
-
 
 @dataclass(frozen=True, eq=False)
 class MLEDetails(Details):
@@ -233,6 +231,15 @@ class MLE(Estimator):
         kind = self.effective_covariance(estimate.problem)
         return statsmodels_result(estimate.problem, maximum.beta, estimate.coefficients.cov, kind)
 
+    @property
+    def spread_label(self) -> str:
+        """The covariance that was asked for, with its clusters, where it is not the classical one."""
+        if self.covariance == "classical":
+            return ""
+        what = "of rows" if self.covariance == "bootstrap" else self.covariance
+        by = f"by {' and '.join(self.columns)}" if self.columns else ""
+        return by if by and self.covariance == "bootstrap" else f"{what} {by}".strip()
+
     def surrogate(self) -> MLE:
         """The same estimate; without clusters and resamples, which a part of the rows may not have."""
         if self.covariance in (*CR_KINDS, "bootstrap"):
@@ -289,8 +296,8 @@ def check_estimable(problem: Problem) -> None:
         which = problem.response.event if constant == 1.0 else problem.response.non_event
         raise EstimationError(
             f"The response {problem.response.name} is constant: all {problem.rows.n_obs} rows are {which!r}, so a "
-            "maximum-likelihood estimate does not exist. Give the intercept a proper prior, e.g. "
-            "Penalized(Priors(Normal(2.5, autoscale=True), intercept=Normal(2.5))), or the same prior in Bayes."
+            "maximum-likelihood estimate does not exist. Use Penalized(Jeffreys()), or give the intercept a proper "
+            "prior, e.g. Penalized(Priors(Normal(2.5, autoscale=True), intercept=Normal(2.5))), or the same prior in Bayes."
         )
     if problem.n_terms == 0:
         raise InputError(explain("formula", "must leave at least one column", problem.design.formula))
@@ -371,8 +378,9 @@ def separation_findings(maximum: Maximum, problem: Problem, *, one_sided: bool) 
     count = int(np.count_nonzero(separated_rows(rows, maximum.separation)))
     sentence = separation_sentence(maximum.separation, terms, count, rows.n_rows)
     keep = "Keep the infinite estimate with its one-sided interval, or fit" if one_sided else "Fit"
-    bayes = "" if problem.weights_type == "sampling" else " or Bayes()"
+    bayes = "" if problem.weights_type == "sampling" else ", or Bayes()"
     remedy = (
-        f"{keep} a proper prior, which is finite: Penalized(Normal(2.5, autoscale=True)){bayes}. {_JEFFREYS}"
+        f"{keep} what is finite: Firth's penalised likelihood, Penalized(Jeffreys()), or a proper prior, "
+        f"Penalized(Normal(2.5, autoscale=True)){bayes}."
     )
     return [Finding("separation", "warning", sentence, remedy, concerned)]
