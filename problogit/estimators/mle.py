@@ -297,7 +297,8 @@ def check_estimable(problem: Problem) -> None:
         raise EstimationError(
             f"The response {problem.response.name} is constant: all {problem.rows.n_obs} rows are {which!r}, so a "
             "maximum-likelihood estimate does not exist. Use Penalized(Jeffreys()), or give the intercept a proper "
-            "prior, e.g. Penalized(Priors(Normal(2.5, autoscale=True), intercept=Normal(2.5))), or the same prior in Bayes."
+            "prior, e.g. Penalized(Priors(Normal(2.5, autoscale=True), intercept=Normal(2.5))), or the same prior in "
+            "Bayes."
         )
     if problem.n_terms == 0:
         raise InputError(explain("formula", "must leave at least one column", problem.design.formula))
