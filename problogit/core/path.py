@@ -26,6 +26,7 @@ from problogit.core.path_columns import Block, Positions, ScaledColumns
 from problogit.core.path_model import QuadraticModel
 from problogit.core.path_quadratic import maximise_by_pivots
 from problogit.core.proximal_quadratic import maximise_quadratic
+from problogit.execution import one_blas_thread
 
 __all__ = ["LARGEST_MODEL", "ElasticPenalty", "PathPoint", "follow_path"]
 
@@ -109,7 +110,8 @@ def follow_path(
         return
     path = _Path(likelihood, penalty, start, tolerance, largest)
     for position, factor in enumerate(factors):
-        steps = path.advance(factor)
+        with one_blas_thread():  # of its own; sums over many rows are shared by the executor's
+            steps = path.advance(factor)
         if path.full:
             return
         yield PathPoint(position, path.gamma(), path.value, steps, path.settled)

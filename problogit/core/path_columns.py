@@ -17,13 +17,12 @@ from scipy.linalg.blas import dsyrk
 
 from problogit.core.blocks import Array, ColumnChange, column_change
 from problogit.core.likelihood import BinomialLikelihood
-from problogit.execution import Sums
+from problogit.execution import Sums, blocks_of
 
 __all__ = [
     "Block",
     "ScaledColumns",
     "WorkingColumns",
-    "cross_products",
     "dense",
     "divided",
     "row_products",
@@ -32,6 +31,8 @@ __all__ = [
 
 Block = Array | sp.csc_array
 Positions = NDArray[np.intp]
+
+_PASS, _PRODUCT = 4_000_000, 100_000_000  # values and products above which threads share the rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,21 @@ class ScaledColumns:
         """Scales, shape (n_terms,)."""
         like = self.likelihood
         return np.ones(like.n_terms) if like.scale is None else like.scale
+
+    def cross(self, left: Block, weights: Array, right: Block) -> Array:
+        """left' diag(weights) right, both some of the columns, as a dense array."""
+        n_rows, k = left.shape
+        if not isinstance(left, np.ndarray) or not isinstance(right, np.ndarray):
+            weighted = sp.csc_array(sp.csc_array(right).multiply(weights[:, None]))
+            return np.asarray((sp.csc_array(left).T @ weighted).todense())
+        if n_rows * k * right.shape[1] <= _PRODUCT:
+            return np.asarray(left.T @ (right * weights[:, None]))
+
+        def block_sum(block: slice) -> Sums:
+            return (np.asarray(left[block].T @ (right[block] * weights[block, None])),)
+
+        (total,) = self.likelihood.executor.total(block_sum, _quarters(n_rows))
+        return total
 
     @cached_property
     def _change(self) -> ColumnChange:
@@ -77,27 +93,17 @@ class ScaledColumns:
         like = self.likelihood
         if not isinstance(like.X, np.ndarray):
             return np.asarray(self._by_column.T @ values)
-        change = self._change
+        change, total = self._change, np.atleast_1d(values.sum())
+        over_itself = change.shift is not None or not np.any(self.center)  # the sums are over X itself
+        if over_itself and like.X.size <= _PASS:
+            return change.product(np.asarray(like.X.T @ values), total)
 
         def block_sum(block: slice) -> Sums:
             return (np.asarray(change.columns.local(block).T @ values[block]),)
 
-        (moments,) = like.executor.total(block_sum, like.blocks())
-        return change.product(moments, np.atleast_1d(values.sum()))
-
-    @cached_property
-    def squares(self) -> Array:
-        """Sums of squares of the columns, shape (n_terms,)."""
-        like = self.likelihood
-        if not isinstance(like.X, np.ndarray):
-            return np.asarray(self._by_column.multiply(self._by_column).sum(axis=0)).ravel()
-
-        def block_sum(block: slice) -> Sums:
-            rows = np.asarray(like.local(block))
-            return (np.einsum("ij,ij->j", rows, rows),)
-
-        (total,) = like.executor.total(block_sum, like.blocks())
-        return total
+        blocks = _quarters(like.n_rows) if over_itself else like.blocks()
+        (moments,) = like.executor.total(block_sum, blocks)
+        return change.product(moments, total)
 
 
 class WorkingColumns:
@@ -139,18 +145,15 @@ class WorkingColumns:
         self._used = int(positions.size)
 
 
-def cross_products(left: Block, weights: Array, right: Block) -> Array:
-    """left' diag(weights) right as a dense array."""
-    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
-        return np.asarray(left.T @ (right * weights[:, None]))
-    weighted = sp.csc_array(sp.csc_array(right).multiply(weights[:, None]))
-    return np.asarray((sp.csc_array(left).T @ weighted).todense())
+def _quarters(n_rows: int) -> list[slice]:
+    return blocks_of(n_rows, -(-n_rows // 4))
 
 
 def weighted_squares(block: Block, weights: Array) -> Array:
     """block' diag(weights) block as a full symmetric array."""
     if not isinstance(block, np.ndarray):
-        return cross_products(block, weights, block)
+        weighted = sp.csc_array(block.multiply(weights[:, None]))
+        return np.asarray((block.T @ weighted).todense())
     upper = dsyrk(1.0, np.asfortranarray(block) * np.sqrt(weights)[:, None], trans=1)
     return np.asarray(np.triu(upper) + np.triu(upper, 1).T)
 

@@ -17,7 +17,6 @@ from problogit.core.path_columns import (
     Positions,
     ScaledColumns,
     WorkingColumns,
-    cross_products,
     weighted_squares,
 )
 
@@ -122,7 +121,7 @@ class QuadraticModel:
     def append(self, positions: Positions, bend: Array) -> None:
         """More working columns, at the weights of the model."""
         block = self._columns.take(positions)
-        side = cross_products(self.matrix, self._weights, block)
+        side = self._columns.cross(self.matrix, self._weights, block)
         corner = weighted_squares(block, self._weights)
         corner[np.diag_indices(positions.size)] *= 1.0 + _RIDGE
         self._gram = _bordered(self._gram, side, corner)

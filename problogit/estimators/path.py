@@ -34,7 +34,7 @@ _IDLE = 1e-5  # gain from one value to the next, as a share of what is explained
 _LEAST = 5  # values before the path may end
 _TO_COME = 1e-2  # of what is explained: with more than that still held back by the penalty, the path goes on
 # How near the optimum a value ends, as a share of the log-likelihood: small problems can afford more digits.
-_REACH, _NEAR, _SMALL = 1e-9, 1e-13, 1e6
+_REACH, _NEAR, _SMALL = 1e-9, 1e-12, 2e5
 _DF_WORK = 5e8  # products for the effective degrees of freedom of one value, above which they are left out
 _KEPT = 2e7  # coefficients that a record holds
 
