@@ -150,6 +150,11 @@ class Details:
         """Coefficients that predict, where they are not those that are reported (FLIC); else None."""
         return None
 
+    @property
+    def posterior_mode(self) -> Array | None:
+        """The mode behind draws, shape (n_terms,), where it is known exactly; else None."""
+        return None
+
 
 class LikelihoodInference(Protocol):
     """Profiles and likelihood ratios of what a method maximises."""
@@ -223,6 +228,19 @@ class Estimator(ABC):
     @abstractmethod
     def raw(self, estimate: Estimate) -> Any:
         """The native result of the engine."""
+
+    @property
+    def costly(self) -> bool:
+        """True where one fit is itself made of many, so that leaving out one row at a time would take too long."""
+        return False
+
+    @property
+    def spread_label(self) -> str:
+        """What the standard errors are, in a few words, where it is not the method's default; else empty.
+
+        As in ``"HC3"`` or ``"CR1 by school"``: it stands beside the kind of interval in comparisons.
+        """
+        return ""
 
     @abstractmethod
     def surrogate(self) -> Estimator:

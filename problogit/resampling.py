@@ -23,7 +23,7 @@ from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 from problogit.validation import check_integer, seed_sequence
 
-__all__ = ["Folds", "OutOfFold", "deal_folds", "out_of_fold", "predicted_log_odds"]
+__all__ = ["Folds", "OutOfFold", "deal_folds", "leave_one_out", "out_of_fold", "predicted_log_odds"]
 
 Integers = NDArray[np.int64]
 _BLOCK_ROWS = 512  # draws of 512 rows by 4 000 draws are 16 MB
@@ -43,6 +43,8 @@ class Folds:
     n_folds : int
     notes : tuple of str
         Why there are fewer folds than asked for.
+    exhaustive : bool
+        True where every fold leaves out one unit, which stands for all copies of its row.
     """
 
     rows: Integers
@@ -50,6 +52,12 @@ class Folds:
     units: Array
     n_folds: int
     notes: tuple[str, ...] = ()
+    exhaustive: bool = False
+
+    @property
+    def left_out(self) -> Array:
+        """Copies of each entry's row that its refit does not see, shape (n_entries,)."""
+        return np.ones(self.units.size) if self.exhaustive else self.units
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +136,27 @@ def deal_folds(problem: Problem, k: int = 10, rng: int | np.random.Generator | N
     return Folds(entries // n_folds, entries % n_folds, counts[entries].astype(np.float64), n_folds, notes)
 
 
+def leave_one_out(problem: Problem) -> Folds:
+    """One fold a row, which leaves out one unit: the row, or one copy of a row with a frequency weight.
+
+    The copies of a row share the refit without one of them, so that weight 2 and two equal rows are treated alike.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Raises
+    ------
+    NotAvailableError
+        With fewer than two units of either outcome.
+    """
+    rows = problem.rows
+    copies = _copies(problem)
+    _possible_folds(rows.successes, rows.trials, copies, 2)
+    each = np.arange(rows.n_obs, dtype=np.int64)
+    return Folds(each, each, copies.astype(np.float64), rows.n_obs, exhaustive=True)
+
+
 def _copies(problem: Problem) -> Integers:
     """Units of each row: its frequency weight, else 1."""
     rows = problem.rows
@@ -179,7 +208,7 @@ def out_of_fold(
         for fold in range(dealt.n_folds):
             held_out = np.flatnonzero(dealt.fold == fold)
             gone = np.zeros(copies.size)
-            gone[dealt.rows[held_out]] = dealt.units[held_out]
+            gone[dealt.rows[held_out]] = dealt.left_out[held_out]
             try:
                 log_odds[held_out], status = _refit_and_predict(
                     stand_in, problem, 1.0 - gone / copies, dealt.rows[held_out]

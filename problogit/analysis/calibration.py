@@ -41,7 +41,7 @@ class CalibrationResult:
     method : str
         How it was judged, e.g. ``"10-fold cross-validated refits"``.
     kind : str
-        ``"psis-loo"``, ``"folds"``, ``"external"`` or ``"apparent"``.
+        ``"psis-loo"``, ``"loo"``, ``"folds"``, ``"external"`` or ``"apparent"``.
     modelled : str
         The event, e.g. ``"P(passed = 'yes')"``.
     n, n_trials, n_events : int
@@ -158,6 +158,7 @@ class CalibrationResult:
 
 _SLOPE_LABELS = {
     "folds": "slope (pooled over folds, biased low)",
+    "loo": "slope (pooled over left-out rows, biased low)",
     "psis-loo": "slope (pooled over left-out rows, biased low)",
     "external": "slope",
     "apparent": "slope (apparent, not evidence)",
@@ -180,10 +181,10 @@ def calibration(
     ----------
     estimate : Estimate
     data : table, optional
-        New data with predictors and response.
+        New data with predictors and response; the training rows themselves are called apparent.
     resample : str
-        ``"auto"`` (PSIS-LOO for a posterior, cross-validated refits for everything else), ``"loo"``, ``"folds"`` or
-        ``"apparent"``.
+        ``"auto"`` (PSIS-LOO for a posterior, exact leave-one-out refits for up to 200 rows, 10 folds for more),
+        ``"loo"``, ``"folds"`` or ``"apparent"``; see `problogit.analysis.judged.judge`.
     prob : float
         Level of the bounds.
     folds : int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,20 +12,32 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from problogit.analysis.loo import LooResult, is_posterior, loo
+from problogit.analysis.training_rows import same_rows
 from problogit.data.rows import Array, Rows
-from problogit.errors import InputError, explain
+from problogit.errors import InputError, NotAvailableError, explain
 from problogit.estimate import Estimate
 from problogit.problem import WeightsType
 from problogit.progress import SILENT, Progress
-from problogit.resampling import Folds, OutOfFold, deal_folds, out_of_fold, predicted_log_odds
+from problogit.resampling import (
+    Folds,
+    OutOfFold,
+    deal_folds,
+    leave_one_out,
+    out_of_fold,
+    predicted_log_odds,
+)
 from problogit.validation import check_choice
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RESAMPLES", "Judged", "judge"]
+__all__ = ["LOO_ROWS", "MOST_REFITS", "RESAMPLES", "Judged", "judge", "refitted_by"]
 
 RESAMPLES = ("auto", "loo", "folds", "apparent")
+LOO_ROWS = 200  # up to so many rows "auto" refits without each: a second or two, and no random split
+EXACT = "exact leave-one-out refits"
+APPARENT = "apparent (the data the model was fitted to)"
+MOST_REFITS = 2000  # leave-one-out refits that are made when asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +58,7 @@ class Judged:
         Labels of all rows of the table.
     weights_type : str
     kind : str
-        ``"psis-loo"``, ``"folds"``, ``"apparent"`` or ``"external"``.
+        ``"psis-loo"``, ``"loo"`` (exact refits), ``"folds"``, ``"apparent"`` or ``"external"``.
     how : str
         The same in words, for headers.
     notes : tuple of str
@@ -145,11 +158,13 @@ def judge(
     ----------
     estimate : Estimate
     data : table, optional
-        New data with predictors and response; they are predicted as they are.
+        New data with predictors and response; they are predicted as they are. The rows that the model was fitted to,
+        in any order, are recognised where the fit has them, and called apparent.
     resample : str
-        Without `data`: ``"loo"`` (Pareto-smoothed leave-one-out, posteriors only), ``"folds"`` (cross-validated
-        refits) or ``"apparent"`` (the training rows themselves); ``"auto"`` is ``"loo"`` for a posterior and
-        ``"folds"`` for everything else.
+        Without `data`: ``"loo"`` (leave-one-out: Pareto-smoothed for a posterior, exact refits otherwise, at most
+        2000), ``"folds"`` (cross-validated refits) or ``"apparent"`` (the training rows themselves). ``"auto"`` is
+        ``"loo"`` for a posterior and for up to 200 rows, ``"folds"`` for more, and where one fit is itself made of
+        many (a chosen strength, early stopping).
     folds : int
         Number of folds.
     rng : int, Generator or None
@@ -164,36 +179,72 @@ def judge(
         return judge_external(estimate, data)
     if resample == "apparent":
         return judge_apparent(estimate)
-    if resample == "loo" or (resample == "auto" and is_posterior(estimate)):
+    if is_posterior(estimate) and resample != "folds":
         return judge_loo(estimate, progress)
-    dealt = deal_folds(estimate.problem, folds, rng)
-    return judge_folds(estimate, dealt, progress)
+    if resample == "auto":
+        resample = refitted_by([estimate])
+    if resample == "loo":
+        return judge_refits(estimate, progress)
+    return judge_folds(estimate, deal_folds(estimate.problem, folds, rng), progress)
+
+
+def refitted_by(estimates: Iterable[Estimate]) -> str:
+    """The one way in which these fits of the same rows are refitted: ``"loo"`` up to 200 rows, else ``"folds"``.
+
+    Where one of them is costly, all are judged by folds: figures of two ways cannot be compared.
+    """
+    every = list(estimates)
+    small = all(one.problem.rows.n_obs <= LOO_ROWS for one in every)
+    return "loo" if small and not any(one.method.costly for one in every) else "folds"
+
+
+def judge_refits(estimate: Estimate, progress: Progress = SILENT) -> Judged:
+    """Exact leave-one-out predictions: one refit a row.
+
+    Raises
+    ------
+    NotAvailableError
+        More than 2000 rows.
+    """
+    n = estimate.problem.rows.n_obs
+    if n > MOST_REFITS:
+        raise NotAvailableError(
+            f"Exact leave-one-out refits the model once for each row: {n} rows are more than the {MOST_REFITS} that "
+            'are refitted. Ask for resample="folds", which refits 10 times; a Bayes fit has it without refits.'
+        )
+    return judge_folds(estimate, leave_one_out(estimate.problem), progress)
 
 
 def judge_folds(estimate: Estimate, folds: Folds, progress: Progress = SILENT) -> Judged:
     """Out-of-fold predictions of refits."""
     done = out_of_fold(estimate.method, estimate.problem, folds, progress)
-    return from_folds(estimate, done)
+    return from_folds(estimate, done, exhaustive=folds.exhaustive)
 
 
-def from_folds(estimate: Estimate, done: OutOfFold) -> Judged:
+def from_folds(estimate: Estimate, done: OutOfFold, *, exhaustive: bool = False) -> Judged:
     """Set out-of-fold predictions beside the outcomes."""
     problem = estimate.problem
     taken = problem.rows.take(done.rows)
     if problem.weights_type == "frequency":
         taken = taken.with_weights(done.units)
     stand_in = "" if done.method == estimate.method.describe() else f" of its stand-in ({done.method})"
-    how = f"{done.n_folds}-fold cross-validated refits{stand_in}"
+    kind, refits = ("loo", EXACT) if exhaustive else ("folds", f"{done.n_folds}-fold cross-validated refits")
+    how = f"{refits}{stand_in}"
     return _from_rows(
-        taken, done.log_odds, problem.weights_type, kind="folds", how=how, notes=done.notes, fold=done.fold
+        taken, done.log_odds, problem.weights_type, kind=kind, how=how, notes=done.notes, fold=done.fold
     )
 
 
 def judge_apparent(estimate: Estimate) -> Judged:
     """Predictions for the rows that the model was fitted to."""
-    rows = estimate.problem.rows
+    return _apparent(estimate, estimate.problem.rows)
+
+
+def _apparent(estimate: Estimate, rows: Rows) -> Judged:
     log_odds = predicted_log_odds(estimate.predictor, rows.X, rows.offset)
-    notes = ("Apparent: the model is judged on the rows that it was fitted to, which flatters it.",)
+    notes: tuple[str, ...] = (
+        "Apparent: the model is judged on the rows that it was fitted to, which flatters it.",
+    )
     if estimate.method.name == "MLE":
         notes = (
             "Apparent calibration of a maximum-likelihood fit is a tautology: intercept 0 and slope 1 hold by "
@@ -204,7 +255,7 @@ def judge_apparent(estimate: Estimate) -> Judged:
         log_odds,
         estimate.problem.weights_type,
         kind="apparent",
-        how="apparent (training rows)",
+        how=APPARENT,
         notes=notes,
     )
 
@@ -224,7 +275,7 @@ def judge_loo(estimate: Estimate, progress: Progress = SILENT) -> Judged:
 
 
 def judge_external(estimate: Estimate, data: Any) -> Judged:
-    """Predictions for new data."""
+    """Predictions for the data given; apparent ones where these are the rows that the model was fitted to."""
     problem = estimate.problem
     rows = problem.design.observe(data)
     if rows.n_obs == 0:
@@ -233,6 +284,8 @@ def judge_external(estimate: Estimate, data: Any) -> Judged:
         )
     if problem.weights_type == "sampling":
         rows = rows.with_weights(rows.weights * (rows.n_obs / rows.weights.sum()))
+    if same_rows(problem, rows):
+        return _apparent(estimate, rows)
     log_odds = predicted_log_odds(estimate.predictor, rows.X, rows.offset)
     dropped = len(rows.index) - rows.n_obs
     notes = (
@@ -240,7 +293,9 @@ def judge_external(estimate: Estimate, data: Any) -> Judged:
         if dropped
         else ()
     )
-    return _from_rows(rows, log_odds, problem.weights_type, kind="external", how="external data", notes=notes)
+    return _from_rows(
+        rows, log_odds, problem.weights_type, kind="external", how="the data given", notes=notes
+    )
 
 
 def _from_rows(
@@ -254,7 +309,7 @@ def _from_rows(
     fold: NDArray[np.int64] | None = None,
 ) -> Judged:
     missing = int(np.isnan(log_odds).sum())
-    if missing and kind != "folds":  # folds say so themselves
+    if missing and kind not in ("folds", "loo"):  # refits say so themselves
         notes = (*notes, f"{missing} of {rows.n_obs} rows have no prediction and are not scored.")
     return Judged(
         log_odds,

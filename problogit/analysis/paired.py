@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from problogit.analysis.corp import brier_losses, log_losses
-from problogit.analysis.judged import Judged, judge_folds, judge_loo
+from problogit.analysis.judged import Judged, judge, refitted_by
 from problogit.analysis.loo import is_posterior
-from problogit.analysis.scores import auc, calibration_slope, mean_loss, ratio_error, require_predictions
+from problogit.analysis.scores import auc, calibration_slope, mean_loss, ratio_error
 from problogit.data.rows import Array
 from problogit.estimate import Estimate
 from problogit.progress import SILENT, Progress
-from problogit.resampling import Folds, deal_folds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["score_frame", "score_frame_of"]
+__all__ = ["common_resample", "score_frame", "score_frame_of"]
+
+_ONE_LEFT_OUT = ("loo", "psis-loo")  # both predict each row from all the others
+_MEASURES = ("log_score", "brier", "auc", "calibration_slope")
 
 
 def score_frame(
@@ -30,7 +32,8 @@ def score_frame(
 ) -> pd.DataFrame:
     """Scores by label.
 
-    Posteriors are judged by PSIS-LOO, every other fit by refits on one common set of folds.
+    Posteriors are judged by PSIS-LOO. All other fits are refitted in one common way: without each row in turn up to
+    200 rows, by one common set of folds beyond that or where one of them is itself made of many fits.
 
     Parameters
     ----------
@@ -43,55 +46,82 @@ def score_frame(
     -------
     DataFrame
         Index `label`; ``log_score, brier, auc, calibration_slope`` (lower, lower, higher, 1 is best), ``elpd,
-        elpd_se`` (posteriors), ``difference, difference_se`` (log score minus the best one's, paired by row, and
-        its standard error), ``n`` (units with a prediction), ``judged_by``. The best is the lowest log score among
-        the fits that predict most rows; what was left out is in ``attrs["notes"]``.
+        elpd_se`` (posteriors), ``difference, difference_se`` (log score minus that of the fit `against`, paired by
+        row, and its standard error), ``n`` (units with a prediction), ``judged_by``, ``against``. `against` is the
+        lowest log score among the fits that were judged in the same way: leaving one row out, exactly or by PSIS, is
+        one way, folds are another, and differences between ways are not given. A fit that does not predict every row
+        has NaN scores and is not ranked. ``attrs["best"]`` is the best label, empty where there are several ways;
+        ``attrs["notes"]`` says all this where it happened.
     """
-    return score_frame_of(_judge_all(estimates, folds, rng, progress))
+    resample = common_resample(estimates)
+    rng = int(rng.integers(2**32)) if isinstance(rng, np.random.Generator) else rng
+    judged = {
+        label: judge(
+            one, resample="loo" if is_posterior(one) else resample, folds=folds, rng=rng, progress=progress
+        )
+        for label, one in estimates.items()
+    }
+    return score_frame_of(judged)
+
+
+def common_resample(estimates: Mapping[str, Estimate]) -> str:
+    """How those of the fits that are not posteriors are refitted, all in the same way: ``"loo"`` or ``"folds"``."""
+    return refitted_by(one for one in estimates.values() if not is_posterior(one))
 
 
 def score_frame_of(judged: Mapping[str, Judged]) -> pd.DataFrame:
     """The same for predictions that were made before: of the same rows, and of common folds where there are folds."""
     import pandas as pd
 
-    rows = []
-    for label, one in judged.items():
-        usable = require_predictions(one)
-        rows.append(
-            {
-                "label": label,
-                "log_score": mean_loss("log_score", log_losses, usable).value,
-                "brier": mean_loss("brier", brier_losses, usable).value,
-                "auc": auc(usable).value,
-                "calibration_slope": calibration_slope(usable).value,
-                "elpd": one.loo.elpd if one.loo else np.nan,
-                "elpd_se": one.loo.se if one.loo else np.nan,
-            }
-        )
-    table = pd.DataFrame(rows).set_index("label")
+    everything = max(one.n for one in judged.values())
+    whole = {label: one for label, one in judged.items() if one.usable.n == everything}
+    table = pd.DataFrame(
+        [{"label": label, **_figures(one, ranked=label in whole)} for label, one in judged.items()]
+    ).set_index("label")
+    against = {label: _best_of(table, whole, one) for label, one in judged.items()}
+    pairs = [
+        _difference(one, whole[against[label]]) if label in whole else (np.nan, np.nan)
+        for label, one in judged.items()
+    ]
+    table.insert(6, "difference", [difference for difference, _ in pairs])
+    table.insert(7, "difference_se", [error for _, error in pairs])
     table["n"] = [one.usable.n for one in judged.values()]
-    best = str(table.loc[table["n"] == table["n"].max(), "log_score"].idxmin())
-    differences = [_difference(one, judged[best]) for one in judged.values()]
-    table.insert(6, "difference", [difference for difference, _ in differences])
-    table.insert(7, "difference_se", [error for _, error in differences])
     table["judged_by"] = [one.how for one in judged.values()]
-    table.attrs["best"] = best
-    table.attrs["notes"] = _notes(judged)
+    table["against"] = [against[label] if label in whole else "" for label in judged]
+    leaders = {against[label] for label in whole}
+    table.attrs["best"] = leaders.pop() if len(leaders) == 1 else ""
+    table.attrs["notes"] = _notes(judged, everything)
     return table
 
 
-def _judge_all(
-    estimates: Mapping[str, Estimate], k: int, rng: int | np.random.Generator | None, progress: Progress
-) -> dict[str, Judged]:
-    dealt: Folds | None = None
-    judged = {}
-    for label, estimate in estimates.items():
-        if is_posterior(estimate):
-            judged[label] = judge_loo(estimate, progress)
-            continue
-        dealt = deal_folds(estimate.problem, k, rng) if dealt is None else dealt
-        judged[label] = judge_folds(estimate, dealt, progress)
-    return judged
+def _figures(one: Judged, *, ranked: bool) -> dict[str, float]:
+    """The scores of one fit; NaN where some row has no prediction, because the rows without are the hard ones."""
+    found = dict.fromkeys(_MEASURES, np.nan)
+    if ranked:
+        usable = one.usable
+        values = (
+            mean_loss("log_score", log_losses, usable),
+            mean_loss("brier", brier_losses, usable),
+            auc(usable),
+            calibration_slope(usable),
+        )
+        found = {name: measure.value for name, measure in zip(_MEASURES, values, strict=True)}
+    return {
+        **found,
+        "elpd": one.loo.elpd if one.loo else np.nan,
+        "elpd_se": one.loo.se if one.loo else np.nan,
+    }
+
+
+def _way(one: Judged) -> str:
+    """What figures must share to be compared: all that leave one row out, or the kind."""
+    return "one left out" if one.kind in _ONE_LEFT_OUT else one.kind
+
+
+def _best_of(table: pd.DataFrame, whole: Mapping[str, Judged], one: Judged) -> str:
+    """The lowest log score among the fits that were judged in the same way on every row; empty where there is none."""
+    peers = [label for label, other in whole.items() if _way(other) == _way(one)]
+    return str(table.loc[peers, "log_score"].idxmin()) if peers else ""
 
 
 def _difference(one: Judged, best: Judged) -> tuple[float, float]:
@@ -122,18 +152,24 @@ def _by_row(one: Judged, n_rows: int) -> tuple[Array, Array, Array]:
     return share[present], trials[present] / share[present], loss[present] / share[present]
 
 
-def _notes(judged: Mapping[str, Judged]) -> tuple[str, ...]:
+def _notes(judged: Mapping[str, Judged], everything: int) -> tuple[str, ...]:
     notes = [f"{label}: {note}" for label, one in judged.items() for note in one.notes]
-    everything = max(one.n for one in judged.values())
     notes += [
-        f"{label} predicts {one.usable.n} of {everything} rows, and its scores are of those alone: usually the easy "
-        "ones. Its difference is over the rows that the best one predicts too."
+        f"{label} predicts {one.usable.n} of {everything} rows. Its scores would be of those alone, usually the easy "
+        "ones: they are withheld, and it is not ranked."
         for label, one in judged.items()
         if one.usable.n < everything
     ]
-    if len({one.kind for one in judged.values()}) > 1:
+    if len({_way(one) for one in judged.values()}) > 1:
         notes.append(
-            "Posteriors are judged by leaving one row out, the other fits by leaving a fold out: the latter learn "
-            "from fewer rows, which costs them a little."
+            "The fits were not judged in the same way: refits without a fold learn from fewer rows than those without "
+            "one row, and look slightly worse for it; and another random split into folds would move their figures. "
+            "So no fit is called the best of all, and differences are given only between fits judged alike."
+        )
+    kinds = {one.kind for one in judged.values()}
+    if {"loo", "psis-loo"} <= kinds:
+        notes.append(
+            "Leave-one-out is exact (one refit a row) for the fits that are not posteriors, and by Pareto-smoothed "
+            "importance weights for those that are: both predict each row from all the others."
         )
     return tuple(notes)

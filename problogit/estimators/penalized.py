@@ -428,6 +428,11 @@ class Penalized(Estimator):
         """The gradient steps of early stopping."""
         return estimate.details.trajectory if isinstance(estimate.details, EarlyStoppingDetails) else None
 
+    @property
+    def costly(self) -> bool:
+        """Choosing a strength, or when to stop, takes many fits."""
+        return self.select is not None or self.early_stopping is not None
+
     def surrogate(self) -> Penalized:
         """Itself, without resampling inside resampling."""
         return replace(self, inference="none") if self.inference in ("bootstrap", "debiased") else self

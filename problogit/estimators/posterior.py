@@ -53,3 +53,8 @@ class BayesDetails(Details):
     gradients: int
     processes: int
     raw: Any = None
+
+    @property
+    def posterior_mode(self) -> Array | None:
+        """`mode` where it is exact."""
+        return self.mode if self.mode_is_exact else None

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from problogit.analysis.calibration import CalibrationResult, calibration_of
 from problogit.analysis.compare import ComparisonResult, compare_frames, estimates_frame
 from problogit.analysis.judged import Judged, judge
+from problogit.analysis.loo import is_posterior
+from problogit.analysis.paired import common_resample
 from problogit.errors import InputError, ProblogitError, explain
 from problogit.estimate import Estimate
 from problogit.problem import Problem
@@ -75,7 +77,8 @@ def gather(estimates: Mapping[str, Estimate], prob: float) -> Evidence:
     unjudged: dict[str, str] = {}
     for label, estimate in estimates.items():
         try:
-            predictions = judge(estimate)
+            resample = "loo" if is_posterior(estimate) else common_resample(estimates)
+            predictions = judge(estimate, resample=resample)
             modelled, method = estimate.problem.response.describe(), estimate.method.name
             found[label] = calibration_of(predictions, modelled=modelled, method=method, prob=prob)
             judged[label] = predictions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from problogit.analysis.calibration import CalibrationResult
 from problogit.analysis.paired import score_frame_of
@@ -137,13 +138,14 @@ def score_section(evidence: Evidence) -> Section:
         frame = score_frame_of(evidence.judged)
     except ProblogitError as error:
         return Section("scores", title, (Notice("info", str(error)),))
-    best = str(frame.attrs["best"])
+    several = not frame.attrs["best"]
     rows = tuple(
         (
             str(label),
-            fixed(float(line["log_score"]), 3),
-            "the best" if label == best else _gap(float(line["difference"]), float(line["difference_se"])),
+            fixed(float(line["log_score"]), 3) if line["against"] else "withheld",
+            _standing(str(label), line, several),
             count(line["n"]),
+            *([str(line["judged_by"])] if several else []),
         )
         for label, line in zip(frame.index, frame.to_dict("records"), strict=True)
     )
@@ -151,11 +153,25 @@ def score_section(evidence: Evidence) -> Section:
         "Log score: mean of −log p of what happened, out of sample; smaller is better. Differences are paired by row, "
         "with their standard error (SE): less than about twice its SE, a difference says little."
     )
-    header = ("", "log score", "worse than the best by", "rows scored")
+    if several:
+        caption += " Fits are compared only with those that were judged in the same way."
+    header = ("", "log score", "worse than the best by", "rows scored", *(["judged by"] if several else []))
     told = {note for one in evidence.calibrations.values() for note in one.notes}
     notes = [note for note in frame.attrs["notes"] if note.partition(": ")[2] not in told]
     said = Listing(tuple(("", note) for note in notes))
     return Section("scores", title, (TableItem(Grid(header, rows, caption)), *([said] if notes else [])))
+
+
+def _standing(label: str, line: Mapping[Any, Any], several: bool) -> str:
+    """Where a fit stands among those that were judged on every row in the same way."""
+    against = str(line["against"])
+    if not against:
+        return "not ranked: some rows have no prediction"
+    if label == against:
+        return "the best so judged" if several else "the best"
+    return _gap(float(line["difference"]), float(line["difference_se"])) + (
+        f" than “{against}”" if several else ""
+    )
 
 
 def _gap(difference: float, error: float) -> str:

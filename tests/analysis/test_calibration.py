@@ -60,7 +60,7 @@ def test_right_probabilities_pass_and_overconfident_ones_do_not():
     estimate, judged_on = mle(table(40_000, 1)), table(4000, 2)
     good = calibration(estimate, judged_on)
     assert good.kind == "external"
-    assert good.method == "external data"
+    assert good.method == "the data given"
     assert good.measure("slope").lower < 1 < good.measure("slope").upper
     assert good.measure("intercept").lower < 0 < good.measure("intercept").upper
     assert good.mcb < good.mcb_null_95
@@ -193,7 +193,7 @@ def test_rows_of_trials_are_scored_per_trial():
 
 def test_frequency_weights_are_split_over_folds_and_averaged_in_the_predictions():
     data = table(60, 8).assign(w=3)
-    found = calibration(mle(data, weights="w"))
+    found = calibration(mle(data, weights="w"), resample="folds")
     assert (found.n, len(found.predictions)) == (180, 60)
     assert (found.predictions["fold"] == -1).all()
     assert found.predictions["probability"].between(0, 1).all()
@@ -205,8 +205,20 @@ def test_a_penalized_fit_is_refitted_with_its_prior():
         plg.LogitModel("y ~ x0 + x1 + x2", data, event="yes").problem
     )
     found = calibration(estimate)
-    assert found.method == "10-fold cross-validated refits"
+    assert found.method == "exact leave-one-out refits"
+    assert found.slope_label == "slope (pooled over left-out rows, biased low)"
     assert found.slope > calibration(mle(data)).slope
+
+
+def test_calibration_on_the_training_frame_says_that_it_is_apparent():
+    data = table(150, 9)
+    estimate = mle(data)
+    given, apparent = calibration(estimate, data[::-1]), calibration(estimate, resample="apparent")
+    assert given.method == "apparent (the data the model was fitted to)"
+    assert "no evidence" in given.verdict
+    assert any("tautology" in note for note in given.notes)
+    pd.testing.assert_frame_equal(given.frame, apparent.frame, rtol=1e-9)
+    assert list(given.predictions.index) == list(data.index[::-1])
 
 
 def test_calibration_of_takes_predictions_made_before(result):

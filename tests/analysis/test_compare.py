@@ -192,7 +192,7 @@ def test_scores_are_paired_out_of_sample_scores(result):
     scores = result.scores
     assert scores is result.scores  # computed once
     assert list(scores.index) == ["MLE", "L2", "L1", "Bayes"]
-    assert scores["judged_by"].tolist() == 3 * ["10-fold cross-validated refits"] + [
+    assert scores["judged_by"].tolist() == 3 * ["exact leave-one-out refits"] + [
         "PSIS-LOO (Pareto-smoothed leave-one-out)"
     ]
     assert scores["elpd"].isna().tolist() == [True, True, True, False]
@@ -205,7 +205,8 @@ def test_scores_are_paired_out_of_sample_scores(result):
     np.testing.assert_allclose(
         scores["difference"], scores["log_score"] - scores["log_score"].min(), atol=1e-12
     )
-    assert any("leaving a fold out" in note for note in scores.attrs["notes"])
+    assert (scores["against"] == best).all()
+    assert any("both predict each row from all the others" in note for note in scores.attrs["notes"])
 
 
 def test_differences_are_paired_by_row(result):
@@ -224,17 +225,57 @@ def test_differences_are_paired_by_row(result):
 
 
 def test_a_fit_that_cannot_predict_every_row_is_not_called_best():
-    data = table(120)
+    data = table(70)
     problem = model("y ~ x + z", data)
     # A level with one row is unknown to the refit that is asked to predict it.
-    data["rare"] = [f"r{i}" if i < 5 else "common" for i in range(120)]
+    data["rare"] = [f"r{i}" if i < 5 else "common" for i in range(70)]
     sparse = model("y ~ x + z + rare", data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SeparationWarning)
         scores = compare_frames({"plain": mle(problem), "rare": mle(sparse)}).scores
-    assert scores["n"].to_dict() == {"plain": 120, "rare": 115}
+    assert scores["n"].to_dict() == {"plain": 70, "rare": 65}
     assert scores.attrs["best"] == "plain"
     assert any(note.startswith("rare predicts") for note in scores.attrs["notes"])
+
+
+def test_fits_judged_in_different_ways_are_not_ranked_together_against_their_own_frames():
+    problem = model("y ~ x + z", table(201))  # one row more than leave-one-out refits are made for
+    estimates = {"MLE": mle(problem), "L2": ridge(problem), "Bayes": posterior(problem)}
+    scores = compare_frames(estimates).scores
+    assert scores.attrs["best"] == ""
+    refitted = scores.loc[["MLE", "L2"]]
+    assert set(refitted["against"]) == {refitted["log_score"].idxmin()}
+    assert scores.loc["Bayes", "against"] == "Bayes"
+    assert scores.loc["Bayes", "difference"] == 0
+    assert set(refitted["judged_by"]) == {"10-fold cross-validated refits"}
+    assert any(
+        "learn from fewer rows" in note and "look slightly worse" in note for note in scores.attrs["notes"]
+    )
+    alone = compare_frames({label: estimates[label] for label in ("MLE", "L2")}).scores
+    pd.testing.assert_frame_equal(refitted, alone)
+
+
+def test_a_chosen_strength_puts_all_refits_on_the_same_folds():
+    problem = model("y ~ x + z", table(60))
+    chosen = plg.Penalized(plg.Normal(1.0), select="evidence").estimate(problem)
+    scores = compare_frames({"MLE": mle(problem), "chosen": chosen}).scores
+    assert set(scores["judged_by"]) == {"10-fold cross-validated refits"}
+
+
+def test_a_separated_fit_that_predicts_some_rows_only_is_withheld_from_the_ranking():
+    data = pd.DataFrame({"x": np.arange(6.0), "y": [0, 0, 0, 1, 1, 1]})
+    problem = model("y ~ x", data)
+    with pytest.warns(SeparationWarning):
+        ml = mle(problem)
+    scores = compare_frames({"MLE": ml, "L2": ridge(problem, 1.0)}).scores
+    # By hand: without row 2 or 3 the gap holds that row, and a separated refit cannot say on which side.
+    assert scores.loc["MLE", "n"] == 4
+    assert scores.loc["MLE", ["log_score", "brier", "auc", "difference", "difference_se"]].isna().all()
+    assert scores.attrs["best"] == "L2"
+    assert scores.loc["L2", "difference"] == 0
+    assert any(
+        note.startswith("MLE predicts 4 of 6 rows") and "withheld" in note for note in scores.attrs["notes"]
+    )
 
 
 def test_odds_ratio_cells_have_three_digits(result):
@@ -244,7 +285,7 @@ def test_odds_ratio_cells_have_three_digits(result):
 
 
 def test_equal_methods_have_equal_scores_on_the_common_folds():
-    problem = model()
+    problem = model(data=table(60))
     scores = compare_frames({"MLE": mle(problem), "flat": plg.Penalized(plg.Flat()).estimate(problem)}).scores
     assert scores["difference"].abs().max() < 1e-9
 

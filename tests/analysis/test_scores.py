@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from reference_cases import REFERENCE
+from scipy.sparse import csr_array
 from scipy.special import expit
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
@@ -212,23 +213,98 @@ def test_scores_is_a_tidy_frame_of_cross_validated_refits():
     X = np.random.default_rng(1).normal(size=(120, 2))
     y = (np.random.default_rng(2).random(120) < expit(X[:, 0])).astype(int)
     estimate = plg.MLE().estimate(plg.LogitModel.from_arrays(X, y).problem)
-    table = scores(estimate)
+    table = scores(estimate, resample="folds")
     assert list(table.columns) == ["score", "value", "se", "no_skill", "n", "method"]
     assert list(table["score"]) == ["log_score", "brier", "auc"]
     assert set(table["method"]) == {"10-fold cross-validated refits"}
     assert set(table["n"]) == {120}
-    judged = judge(estimate)
+    judged = judge(estimate, resample="folds")
     assert table["value"][0] == pytest.approx(log_loss(y[judged.rows], expit(judged.log_odds)))
-    pd.testing.assert_frame_equal(table, scores(estimate))
+    pd.testing.assert_frame_equal(table, scores(estimate, resample="folds"))
     apparent = scores(estimate, resample="apparent")
     assert apparent["value"][0] < table["value"][0]
 
 
-def test_leave_one_out_of_something_that_is_not_a_posterior_is_refused():
-    problem = plg.LogitModel.from_arrays(np.arange(10.0)[:, None], np.arange(10) % 2).problem
-    estimate = plg.MLE().estimate(problem)
-    with pytest.raises(NotAvailableError, match='needs posterior draws, and MLE has none.*resample="folds"'):
+def small(n=40, weights=None, method=None):
+    random = np.random.default_rng(3)
+    X = random.normal(size=(n, 2)).round(2)
+    y = (random.random(n) < expit(X[:, 0])).astype(float)
+    problem = plg.LogitModel.from_arrays(X, y, weights=weights).problem
+    return X, y, (plg.MLE() if method is None else method).estimate(problem)
+
+
+def test_exact_leave_one_out_against_statsmodels_refits():
+    X, y, estimate = small()
+    judged = judge(estimate, resample="loo")
+    assert (judged.kind, judged.how) == ("loo", "exact leave-one-out refits")
+    design = sm.add_constant(X)
+    for i in range(0, 40, 7):
+        rest = np.arange(40) != i
+        beta = sm.Logit(y[rest], design[rest]).fit(disp=0, tol=1e-12).params
+        assert judged.log_odds[judged.rows == i] == pytest.approx([design[i] @ beta], rel=1e-7)
+    pd.testing.assert_frame_equal(scores(estimate), scores(estimate, resample="loo"))  # what "auto" is here
+
+
+def test_leave_one_out_drops_one_copy_as_repeated_rows_do():
+    X, y, weighted = small(weights=np.tile([1, 3], 20))
+    copies = np.repeat(np.arange(40), np.tile([1, 3], 20))
+    spread = plg.MLE().estimate(plg.LogitModel.from_arrays(X[copies], y[copies]).problem)
+    one, other = scores(weighted, resample="loo"), scores(spread, resample="loo")
+    pd.testing.assert_frame_equal(one, other, rtol=1e-9)
+
+
+def test_leave_one_out_of_a_penalized_fit_keeps_the_scale_of_its_prior_against_a_fit_without_the_row():
+    method = plg.Penalized(plg.Normal(0.5))
+    X, y, estimate = small(method=method)
+    judged = judge(estimate, resample="loo")
+    rest = np.arange(40) != 5
+    alone = plg.LogitModel.from_arrays(X[rest], y[rest]).fit(method)
+    assert expit(judged.log_odds[5]) == pytest.approx(alone.predict_proba(X[[5]])[0], rel=1e-8)
+
+
+def test_many_rows_are_judged_by_folds_and_too_many_refits_are_refused():
+    X = np.random.default_rng(0).normal(size=(2001, 1))
+    estimate = plg.MLE().estimate(plg.LogitModel.from_arrays(X, (X[:, 0] > 0.5) ^ (X[:, 0] < -1.5)).problem)
+    assert judge(estimate).kind == "folds"
+    with pytest.raises(NotAvailableError, match='2001 rows are more than the 2000.*resample="folds"'):
         scores(estimate, resample="loo")
+
+
+def test_a_chosen_strength_is_judged_by_folds_because_each_refit_chooses_again():
+    method = plg.Penalized(plg.Normal(1.0), select="aic")
+    _, _, estimate = small(method=method)
+    assert judge(estimate, folds=3).kind == "folds"
+
+
+def test_training_rows_given_as_data_are_called_apparent_in_any_order():
+    X, y, estimate = small()
+    apparent = scores(estimate, resample="apparent")
+    order = np.random.default_rng(1).permutation(40)
+    for rows in (np.arange(40), order):
+        found = scores(estimate, (X[rows], y[rows]))
+        assert set(found["method"]) == {"apparent (the data the model was fitted to)"}
+        np.testing.assert_allclose(found["value"], apparent["value"], rtol=1e-12)
+    changed = y.copy()
+    changed[0] = 1 - y[0]
+    for new in ((X[1:], y[1:]), (X + 1e-3, y), (X, changed)):
+        assert set(scores(estimate, new)["method"]) == {"the data given"}
+
+
+def test_training_rows_of_a_sparse_design_are_recognised():
+    X, y, _ = small()
+    sparse = csr_array(X)
+    fit = plg.MLE().estimate(plg.LogitModel.from_arrays(sparse, y).problem)
+    assert judge(fit, (sparse, y)).kind == "apparent"
+    assert judge(fit, (2 * sparse, y)).kind == "external"
+
+
+def test_a_change_in_a_small_column_is_not_lost_beside_a_large_one():
+    X, y, _ = small()
+    X2 = np.column_stack([X[:, 0] * 1e8, X[:, 1] * 1e-6])
+    wide = plg.MLE().estimate(plg.LogitModel.from_arrays(X2, y).problem)
+    assert judge(wide, (X2, y)).kind == "apparent"
+    moved = X2 + np.array([0.0, 1e-8])
+    assert judge(wide, (moved, y)).kind == "external"  # a change that only the small column shows
 
 
 def test_a_bad_resample_is_named():

@@ -182,7 +182,7 @@ def test_one_fit_is_reported_with_everything_that_a_reader_asks_for(one: tuple[s
     ):
         assert word in coefficients
     for word in (
-        "10-fold cross-validated refits",
+        "exact leave-one-out refits",
         "Calibration slope",
         "Brier score",
         "AUC",
@@ -206,7 +206,7 @@ def test_several_fits_stand_in_one_table_with_their_kinds_of_interval(several: t
     calibration = read.said("calibration")
     assert calibration.count("Calibration slope (1 if right)") == 1
     assert calibration.count("Standard errors treat the predictions as given.") == 1
-    for how in ("10-fold cross-validated refits", "PSIS-LOO"):
+    for how in ("exact leave-one-out refits", "PSIS-LOO"):
         assert how in calibration
     assert "elpd, leave-one-out" in calibration
     assert "the best" in read.said("scores")
