@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import xlogy
+from scipy.special import expit, xlogy
 
 from problogit.data.rows import Array
 from problogit.estimate import Estimate
@@ -43,8 +43,7 @@ class FittedRows:
     @property
     def raw(self) -> Array:
         """Events beyond those expected, s - m p, of one unit; as s (1 - p) - (m - s) p, whose digits do not cancel."""
-        with np.errstate(over="ignore"):
-            p, q = 1 / (1 + np.exp(-self.log_odds)), 1 / (1 + np.exp(self.log_odds))
+        p, q = expit(self.log_odds), expit(-self.log_odds)
         return np.asarray(self.successes * q - (self.trials - self.successes) * p)
 
     @property
