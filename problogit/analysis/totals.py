@@ -7,16 +7,15 @@ coefficients leave open and the scatter of the outcomes themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import expit, ndtri
 
-from problogit.analysis.predict import Coded, coded_rows, probabilities, row_blocks
-from problogit.core.blocks import Array, Matrix
-from problogit.core.coefficients import CoefficientDistribution, DrawnCoefficients, PointCoefficients
+from problogit.analysis.predict import Coded, coded_rows, probabilities
+from problogit.analysis.total_draws import Total, WeightedRows, total_distribution
+from problogit.core.blocks import Array
+from problogit.core.coefficients import CoefficientDistribution, PointCoefficients
 from problogit.core.debiased import DebiasedCoefficients
 from problogit.data.columns import Numbers
 from problogit.data.sources import open_source
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ExpectedTotal", "expected_total"]
-
-_GRID = 200
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class ExpectedTotal:
     sd : float
         Of the total that will be seen: both parts together.
     lower, upper : float
-        Interval that the total falls in with probability `prob`.
+        Interval that the total falls in with probability `prob`, at least that where totals are counts.
     prob : float
     interval : str
         ``"prediction"``: parameters and outcomes both; ``"none"`` without a distribution of the coefficients.
@@ -52,7 +49,8 @@ class ExpectedTotal:
     n_rows, n_missing : int
         Rows that are summed; rows left out because a predictor is missing.
     parameter_sd, bernoulli_sd : float
-        The two parts: what the coefficients leave open, and the scatter of outcomes at known probabilities.
+        The two parts: of the expected total over the coefficients; of the outcomes, the root of their mean variance
+        over the coefficients.
     reason : str
         Why there is no interval, where there is none.
     """
@@ -90,32 +88,21 @@ class ExpectedTotal:
         return f"{start}, {100 * self.prob:g}% prediction interval {self.lower:.4g} to {self.upper:.4g}"
 
 
-@dataclass(frozen=True, eq=False)
-class _Weighted:
-    """Rows with the value and the trials of each."""
-
-    X: Matrix
-    offset: Array
-    value: Array
-    trials: Array
-
-    def take(self, block: slice) -> _Weighted:
-        return _Weighted(self.X[block], self.offset[block], self.value[block], self.trials[block])
-
-    def possible(self) -> tuple[float, float]:
-        """The smallest and the largest total that these rows can give."""
-        full = self.value * self.trials
-        return float(np.minimum(full, 0).sum()), float(np.maximum(full, 0).sum())
-
-
 def expected_total(
     estimate: Estimate, data: Any = None, value: Any = 1.0, prob: float = 0.95, trials: Any = None
 ) -> ExpectedTotal:
     """Expected sum of `value` over the events among the rows, with an interval.
 
-    mean = sum v m p; variance = sum v^2 m p (1 - p) + the variance of the mean over the coefficient distribution,
-    g' C g with g = sum v m p (1 - p) x where that is normal. The normal interval is corrected for the skewness of
-    the outcomes and kept within what the rows can give.
+    mean = sum v m p, with p of `predict`. The interval is that of outcomes still to be seen: quantiles of sum v K with
+    K ~ Binomial(m, expit(x'beta + offset)) and beta drawn from the coefficient distribution, so that what the
+    coefficients leave open is carried through the log-odds as in `predict`. Posterior and bootstrap draws are taken
+    as they are; normal distributions are drawn from (200 to 2000 times) with a fixed seed, so that the same call gives
+    the same interval. Given beta the number of events is Poisson-binomial: exact up to 200 trials, then the shifted
+    binomial with the same three cumulants; totals of differing values are simulated, or beyond 500 rows normal with a
+    correction for skewness. Where events have one value, or rows are few, both ends are totals that can occur.
+
+    With rare events the coefficients' uncertainty is skew on the scale of probabilities: for a sampling distribution
+    the mean, which takes the estimate for true, may then lie near the lower end.
 
     Parameters
     ----------
@@ -126,7 +113,8 @@ def expected_total(
         What an event is worth: a number, a column of `data`, or one number for each row of the table.
     prob : float
     trials : float, str or array, optional
-        Trials of each new row; 1 without it where the response is not a count.
+        Trials of each new row. Without it 1, or, where the response counts events in trials, what they were when the
+        model was fitted: the column of that name, or that one number.
 
     Returns
     -------
@@ -134,7 +122,7 @@ def expected_total(
     """
     prob = check_probability("prob", prob)
     coded = coded_rows(estimate, data)
-    rows = _Weighted(
+    rows = WeightedRows(
         coded.X,
         coded.offset,
         _per_row("value", value, data, coded),
@@ -142,12 +130,12 @@ def expected_total(
     )
     p = probabilities(estimate, rows.X, rows.offset)
     mean = float(np.sum(rows.value * rows.trials * p))
-    spread = _spread(estimate, rows, p, mean, prob)
+    spread, reason = _spread(estimate, rows, p, prob)
     low, high = rows.possible()
-    known = not spread.reason
+    known = not reason
     return ExpectedTotal(
         mean=mean,
-        sd=math.hypot(spread.parameter, spread.outcomes),
+        sd=math.hypot(spread.parameter_sd, spread.outcome_sd),
         lower=max(spread.lower, low) if known else math.nan,
         upper=min(spread.upper, high) if known else math.nan,
         prob=prob,
@@ -155,9 +143,9 @@ def expected_total(
         parameters=estimate.coefficients.kinds[0] if known else "none",
         n_rows=int(coded.position.size),
         n_missing=int(coded.n_table - coded.position.size),
-        parameter_sd=spread.parameter,
-        bernoulli_sd=spread.outcomes,
-        reason=spread.reason,
+        parameter_sd=spread.parameter_sd,
+        bernoulli_sd=spread.outcome_sd,
+        reason=reason,
     )
 
 
@@ -167,35 +155,18 @@ _NO_SPREAD = (
 )
 
 
-@dataclass(frozen=True)
-class _Spread:
-    """The two parts of the uncertainty of a total, and where it falls."""
-
-    parameter: float
-    outcomes: float
-    lower: float
-    upper: float
-    reason: str = ""
-
-
-def _spread(estimate: Estimate, rows: _Weighted, p: Array, mean: float, prob: float) -> _Spread:
+def _spread(estimate: Estimate, rows: WeightedRows, p: Array, prob: float) -> tuple[Total, str]:
+    """The distribution of the total, and why there is none where there is none."""
     coefficients = estimate.predictor
-    outcomes = math.sqrt(float(np.sum(rows.value**2 * rows.trials * p * (1 - p))))
     reason = _no_interval(coefficients, p)
-    if reason:
-        return _Spread(math.nan, outcomes, math.nan, math.nan, reason)
-    if isinstance(coefficients, DrawnCoefficients):
-        return _drawn(estimate, coefficients, rows, mean, prob)
-    if isinstance(
-        coefficients, DebiasedCoefficients
-    ):  # the interval is about the total that its centre gives
-        p = expit(np.asarray(rows.X @ coefficients.centre) + rows.offset)
-        mean = float(np.sum(rows.value * rows.trials * p))
-    parameter = _delta(coefficients, rows, p)
-    if math.isnan(parameter):
-        return _Spread(math.nan, outcomes, math.nan, math.nan, _NO_SPREAD)
-    lower, upper = _normal(rows, p, mean, math.hypot(parameter, outcomes), prob)
-    return _Spread(parameter, outcomes, lower, upper)
+    if not reason:
+        if _known_spread(coefficients, rows, p):
+            found = total_distribution(coefficients, rows, prob)
+            if not math.isnan(found.lower):
+                return found, ""
+        reason = _NO_SPREAD
+    outcomes = math.sqrt(float(np.sum(rows.value**2 * rows.trials * p * (1 - p))))
+    return Total(math.nan, outcomes, math.nan, math.nan), reason
 
 
 def _no_interval(coefficients: CoefficientDistribution, p: Array) -> str:
@@ -216,56 +187,18 @@ def _no_interval(coefficients: CoefficientDistribution, p: Array) -> str:
     return ""
 
 
-def _delta(coefficients: CoefficientDistribution, rows: _Weighted, p: Array) -> float:
-    """sqrt(g' C g): the total is differentiated, so that one combination of coefficients carries its variance."""
-    slope = rows.value * rows.trials * p * (1 - p)
-    gradient = np.asarray(rows.X.T @ slope).ravel()
+def _known_spread(coefficients: CoefficientDistribution, rows: WeightedRows, p: Array) -> bool:
+    """Whether the direction in which the total moves has a standard error."""
+    gradient = np.asarray(rows.X.T @ (rows.value * rows.trials * p * (1 - p))).ravel()
     size = float(np.abs(gradient).max(initial=0.0))
-    if size == 0:
-        return 0.0
-    return size * float(coefficients.marginals((gradient / size)[None]).sd[0])
-
-
-def _normal(rows: _Weighted, p: Array, mean: float, sd: float, prob: float) -> tuple[float, float]:
-    third = float(np.sum(rows.value**3 * rows.trials * p * (1 - p) * (1 - 2 * p)))
-    z = float(ndtri((1 + prob) / 2))
-    shift = third / sd**2 * (z**2 - 1) / 6 if sd > 0 else 0.0
-    return mean - z * sd + shift, mean + z * sd + shift
-
-
-def _drawn(
-    estimate: Estimate, coefficients: DrawnCoefficients, rows: _Weighted, mean: float, prob: float
-) -> _Spread:
-    """Posterior predictive: a mixture over the draws of (skewness-corrected) normal totals, on a grid of quantiles."""
-    moments = np.zeros((3, coefficients.flat.shape[0]))
-    for part in _blocks(estimate, rows):
-        p = expit(np.asarray(part.X @ coefficients.flat.T).T + part.offset)
-        moments[0] += p @ (part.value * part.trials)
-        spread = p * (1 - p)
-        moments[1] += spread @ (part.value**2 * part.trials)
-        moments[2] += (spread * (1 - 2 * p)) @ (part.value**3 * part.trials)
-    totals, variance, third = moments
-    sd = np.sqrt(variance)
-    skew = np.divide(third, variance * sd, out=np.zeros_like(sd), where=sd > 0)
-    z = ndtri((np.arange(_GRID) + 0.5) / _GRID)
-    if coefficients.estimate is not None:  # bootstrap draws scatter about the estimate
-        totals = totals + (mean - totals.mean())
-    mixture = totals[:, None] + sd[:, None] * (z + skew[:, None] * (z**2 - 1) / 6)
-    lower, upper = np.quantile(mixture, [(1 - prob) / 2, (1 + prob) / 2])
-    return _Spread(float(totals.std(ddof=1)), float(np.sqrt(variance.mean())), float(lower), float(upper))
-
-
-def _blocks(estimate: Estimate, rows: _Weighted) -> Iterator[_Weighted]:
-    for block in row_blocks(estimate, rows.offset.size):
-        yield rows.take(block)
+    return size == 0 or not math.isnan(coefficients.marginals((gradient / size)[None]).sd[0])
 
 
 def _trials(estimate: Estimate, data: Any, trials: Any, coded: Coded) -> Array:
     response = estimate.problem.response
     if data is not None:
         if trials is None and response.counts:
-            rule = f"must be given for new rows, because {response.name} counts events in trials"
-            raise InputError(explain("trials", rule, trials, "Name a column, or write trials=1."))
+            trials = _fitted_trials(estimate, data)
         counts = _per_row("trials", 1.0 if trials is None else trials, data, coded)
         if (counts < 0).any():
             raise InputError(explain("trials", "must not be negative", float(np.min(counts))))
@@ -276,6 +209,19 @@ def _trials(estimate: Estimate, data: Any, trials: Any, coded: Coded) -> Array:
         )
     rows = estimate.problem.rows
     return rows.trials * rows.weights if estimate.problem.weights_type == "frequency" else rows.trials
+
+
+def _fitted_trials(estimate: Estimate, data: Any) -> Any:
+    """The column of the new table, or the number, that the trials were when the model was fitted."""
+    design = estimate.problem.design
+    if design.fixed_trials is not None:
+        return design.fixed_trials
+    column = design.trials_column
+    if column is not None and column in open_source(data).names:
+        return column
+    rule = f"must be given for new rows, because {estimate.problem.response.name} counts events in trials"
+    where = f"The data have no column {column!r}, which held them; name" if column is not None else "Name"
+    raise InputError(explain("trials", rule, None, f"{where} a column, or write trials=1."))
 
 
 def _per_row(name: str, given: Any, data: Any, coded: Coded) -> Array:

@@ -99,6 +99,11 @@ class ArrayDesign(Design):
         """Column that new data must bring as the offset."""
         return self.roles.columns.get("offset")
 
+    @property
+    def fixed_trials(self) -> float | None:
+        """Trials of every row, where they were given as one number."""
+        return self.roles.constants.get("trials")
+
     def replay(self, data: Any, unseen: Unseen = "error") -> Replay:
         """Arrange new data: a table by column name (others are ignored), an array by position.
 
@@ -134,8 +139,9 @@ class ArrayDesign(Design):
             raise InputError(
                 explain("data", "must be a pair (X, y) for a model made from arrays", type(data).__name__)
             )
-        if self.roles.given:
-            listed = " and ".join(self.roles.given)
+        lost = (*self.roles.columns, *self.roles.arrays)
+        if lost:
+            listed = " and ".join(lost)
             raise DataError(
                 f"{listed} came as arrays when the model was fitted, so that new data cannot supply them; "
                 "put them into a table and fit by formula."
@@ -144,7 +150,8 @@ class ArrayDesign(Design):
         n_rows = replayed.X.shape[0]
         table = Table({}, n_rows, replayed.index, "the new data")
         outcome = self.coding.encode(_response_column(data[1], table), table.index)
-        parts = read_roles({}, self.roles.weights_type, table, named=False)[1]
+        known = {role: int(number) for role, number in self.roles.constants.items()}
+        parts = read_roles(known, self.roles.weights_type, table, named=False)[1]
         picked = select_rows(
             outcome,
             {"a predictor": ~replayed.complete},

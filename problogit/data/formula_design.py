@@ -102,6 +102,28 @@ class FormulaDesign(Design):
         """Column that new data must bring as the offset."""
         return self.roles.columns.get("offset")
 
+    @property
+    def trials_column(self) -> str | None:
+        """Column that held the trials."""
+        return self.roles.columns.get("trials")
+
+    @property
+    def fixed_trials(self) -> float | None:
+        """Trials of every row, where they were given as one number."""
+        return self.roles.constants.get("trials")
+
+    @property
+    def column_variables(self) -> tuple[frozenset[str], ...]:
+        """Columns of the user's table behind each column of the design, those of an interaction together."""
+        behind = {
+            term: frozenset(
+                name for product in products for i, _ in product for name in self.expressions[i].columns
+            )
+            for names, products in zip(self.layout.names, self.layout.products, strict=True)
+            for term in names
+        }
+        return tuple(behind[term] for term in self.terms)
+
     def replay(self, data: Any, unseen: Unseen = "error") -> Replay:
         """Code new data by column name.
 

@@ -12,6 +12,7 @@ from problogit.data.columns import Column, Labels, Numbers, Opaque
 from problogit.data.conversion import as_column
 from problogit.data.table import Table
 from problogit.errors import DataError, InputError, explain
+from problogit.validation import check_integer
 
 __all__ = ["Roles", "RowParts", "check_index", "read_roles"]
 
@@ -29,29 +30,38 @@ class Roles:
     arrays : tuple of str
         Roles that were given as arrays; new data cannot supply these.
     weights_type : str
+    constants : mapping of str to float
+        Trials that were given as one number: every row of any table has as many.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     arrays: tuple[str, ...] = ()
     weights_type: str = "frequency"
+    constants: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def given(self) -> tuple[str, ...]:
         """Roles that are in use."""
-        return (*self.columns, *self.arrays)
+        return (*self.columns, *self.arrays, *self.constants)
 
     def to_state(self) -> dict[str, Any]:
         """The roles as plain JSON-able values."""
-        return {"columns": dict(self.columns), "arrays": list(self.arrays), "weights_type": self.weights_type}
+        return {
+            "columns": dict(self.columns),
+            "arrays": list(self.arrays),
+            "weights_type": self.weights_type,
+            "constants": dict(self.constants),
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Roles:
         """The roles that `to_state` wrote."""
         columns = {str(role): str(name) for role, name in state["columns"].items()}
         arrays = tuple(str(role) for role in state["arrays"])
-        if not {*columns, *arrays} <= set(_ROLES):
+        constants = {str(role): float(value) for role, value in state.get("constants", {}).items()}
+        if not {*columns, *arrays, *constants} <= set(_ROLES):
             raise ValueError("a role is unknown")
-        return cls(columns, arrays, str(state["weights_type"]))
+        return cls(columns, arrays, str(state["weights_type"]), constants)
 
     def for_new_data(self, table: Table, wanted: tuple[str, ...]) -> RowParts:
         """The wanted roles of a new table.
@@ -70,6 +80,7 @@ class Roles:
         found = {
             role: _numbers(role, table.columns[self.columns[role]]) for role in wanted if role in self.columns
         }
+        found |= {role: _repeated(self.constants[role], table) for role in wanted if role in self.constants}
         return RowParts(table.n_rows, table.index, **found)
 
 
@@ -100,7 +111,9 @@ def _numbers(role: str, column: Column) -> Numbers:
 def read_roles(
     given: Mapping[str, Any], weights_type: str, table: Table, *, named: bool
 ) -> tuple[Roles, RowParts]:
-    """Find trials, weights and offset: a string names a column of the table, anything else is an array.
+    """Find trials, weights and offset: a string names a column of the table, a number is the trials of every row.
+
+    Anything else is an array.
 
     Parameters
     ----------
@@ -114,6 +127,7 @@ def read_roles(
     """
     columns: dict[str, str] = {}
     arrays: list[str] = []
+    constants: dict[str, float] = {}
     found: dict[str, Numbers] = {}
     for role in _ROLES:
         value = given.get(role)
@@ -124,10 +138,18 @@ def read_roles(
                 raise InputError(explain(role, "must be an array where the model is made from arrays", value))
             columns[role] = value
             found[role] = _numbers(role, table.columns[value])
+        elif role == "trials" and np.ndim(value) == 0:
+            constants[role] = float(check_integer(role, value, 1))
+            found[role] = _repeated(constants[role], table)
         else:
             arrays.append(role)
             found[role] = _array(role, value, table)
-    return Roles(columns, tuple(arrays), weights_type), RowParts(table.n_rows, table.index, **found)
+    roles = Roles(columns, tuple(arrays), weights_type, constants)
+    return roles, RowParts(table.n_rows, table.index, **found)
+
+
+def _repeated(value: float, table: Table) -> Numbers:
+    return Numbers(np.full(table.n_rows, value))
 
 
 def _array(role: str, value: Any, table: Table) -> Numbers:

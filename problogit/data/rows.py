@@ -212,6 +212,21 @@ class Design(ABC):
     def offset_column(self) -> str | None:
         """Column of the user's table that new data must bring as the offset."""
 
+    @property
+    def trials_column(self) -> str | None:
+        """Column of the user's table that held the trials."""
+        return None
+
+    @property
+    def fixed_trials(self) -> float | None:
+        """Trials of every row, where they were given as one number."""
+        return None
+
+    @property
+    def column_variables(self) -> tuple[frozenset[str], ...]:
+        """Columns of the user's table behind each column of the design; its own name where nothing was coded."""
+        return tuple(frozenset() if j == self.intercept else frozenset([t]) for j, t in enumerate(self.terms))
+
     @abstractmethod
     def replay(self, data: Any, unseen: Unseen = "error") -> Replay:
         """Code new data by column name."""
