@@ -84,9 +84,10 @@ class ScaledColumns:
         X = self.likelihood.X
         if not isinstance(X, np.ndarray):
             return sp.csc_array(self._by_column[:, positions])
-        taken = X[:, positions] - self.center[positions]
-        taken /= self.scale[positions]
-        return np.asarray(taken)
+        taken = X.T[positions]  # each column in one piece
+        taken -= self.center[positions][:, None]
+        taken /= self.scale[positions][:, None]
+        return np.asarray(taken.T)
 
     def products(self, values: Array) -> Array:
         """Z'v for all columns, shape (n_terms,)."""
