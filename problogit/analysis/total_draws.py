@@ -1,7 +1,7 @@
 """The distribution of a total still to be seen: a mixture, over draws of the coefficients, of sums of outcomes.
 
-Given the coefficients the total is a weighted sum of independent Bernoulli outcomes. What the coefficients leave open is
-carried through the log-odds draw by draw, so that a total of rare events is as skew as the probabilities are.
+Given the coefficients the total is a weighted sum of independent Bernoulli outcomes. What the coefficients leave open
+is carried through the log-odds draw by draw, so that a total of rare events is as skew as the probabilities are.
 """
 
 from __future__ import annotations

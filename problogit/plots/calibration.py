@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from problogit.analysis.fits import estimate_of
 from problogit.plots.axes import COLOURS, GREY, clean, folded, new_axes
 from problogit.tables.numbers import count, percent
 
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from problogit.analysis.calibration import CalibrationResult
+    from problogit.estimate import HasEstimate
 
-__all__ = ["HasResult", "calibration", "draw_calibration"]
+__all__ = ["HasResult", "calibration", "draw_calibration", "judged"]
 
 
 class HasResult(Protocol):
@@ -25,13 +27,13 @@ class HasResult(Protocol):
         """The figures."""
 
 
-def calibration(calibration: HasResult, ax: Axes | None = None) -> Axes:
+def calibration(calibration: HasResult | HasEstimate, ax: Axes | None = None) -> Axes:
     """Draw the CORP reliability curve.
 
     Parameters
     ----------
-    calibration : Calibration
-        From ``fit.calibration()``.
+    calibration : Calibration or Fit
+        From ``fit.calibration()``, which a fit is asked for.
     ax : Axes, optional
 
     Returns
@@ -40,7 +42,16 @@ def calibration(calibration: HasResult, ax: Axes | None = None) -> Axes:
         Observed against predicted probability. The band is where the curve lies if every prediction is right; the
         bars below count the predictions.
     """
-    return draw_calibration(calibration.result, ax)
+    return draw_calibration(judged(calibration), ax)
+
+
+def judged(given: HasResult | HasEstimate) -> CalibrationResult:
+    """The figures of a calibration, or of the fit's own."""
+    from problogit.analysis.calibration import CalibrationResult
+    from problogit.analysis.calibration import calibration as judge
+
+    carried = getattr(given, "result", given)
+    return carried if isinstance(carried, CalibrationResult) else judge(estimate_of(given, "calibration"))
 
 
 def draw_calibration(result: CalibrationResult, ax: Axes | None = None, title: str = "") -> Axes:

@@ -34,7 +34,12 @@ def probability_curve(
     straight_line: bool = False,
     prob: float = 0.95,
 ) -> Axes:
-    """Draw P(event) as one variable moves and the others stand still.
+    """Draw P(event) as one variable moves.
+
+    The curve is the average over the rows, each with its own other variables; beside it stand the shares of events that
+    were observed in rows of like value (circles), and what the fit expects of those same rows (crosses), which is what
+    a circle should be near. A curve at one profile (`at`) is of other people than the rows, and has no circles. Labels,
+    and numbers that take two values, have a point and an interval each.
 
     Parameters
     ----------
@@ -44,9 +49,11 @@ def probability_curve(
         A column of your table.
     ax : Axes, optional
     at : mapping, optional
-        Where the other variables stand; at their mean or most common label without it.
+        Where the other variables stand; those not named at their mean or most common label, so that ``{}`` is the
+        typical row. Without it the curve is averaged over the rows; of a variable that interacts with others, and of a
+        fit without its rows, it is drawn at the typical row.
     data : table, optional
-        Rows whose outcomes are shown; the training rows without it, where the design holds the variable itself.
+        Rows to average over, whose outcomes are shown; the training rows without it.
     straight_line : bool
         Also the least-squares line through the outcomes: it leaves [0, 1], which is why the fit is logistic.
     prob : float
@@ -74,14 +81,15 @@ def draw_curve(
             _draw_line(axes, curve, k, name, label in banded)
         else:
             _draw_labels(axes, curve, k, (k - (len(found) - 1) / 2) * min(0.15, 0.6 / len(found)), name)
-    _draw_shares(axes, first)
+    if first.comparable:
+        _draw_shares(axes, first)
     if straight_line and first.line is not None and first.is_number:
         ends = np.array([first.curve["value"].min(), first.curve["value"].max()])
         line = first.line[0] + first.line[1] * ends
         axes.plot(ends, line, linestyle=(0, (5, 3)), color=GREY, label="least-squares line")
     axes.axhline(0, color=GREY, linewidth=0.5)
     axes.axhline(1, color=GREY, linewidth=0.5)
-    axes.set_xlabel(f"{plain(first.variable)}{_held(first.held)}")
+    axes.set_xlabel(f"{plain(first.variable)}{_others(first)}")
     axes.set_ylabel(folded(first.modelled, 30))
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
     clean(axes)
@@ -122,7 +130,7 @@ def _draw_labels(axes: Axes, found: curves.ProbabilityCurve, k: int, aside: floa
         colour if np.isfinite(lower).any() else "none"
     )  # hollow without an interval, as in the forest plot
     axes.plot(position + aside, p, marker, color=colour, markerfacecolor=inside, markersize=5, label=label)
-    names = [str(value) for value in found.curve["value"]]
+    names = [f"{value:g}" if isinstance(value, float) else str(value) for value in found.curve["value"]]
     crowded = sum(map(len, names)) > 60
     axes.set_xticks(
         position,
@@ -134,25 +142,29 @@ def _draw_labels(axes: Axes, found: curves.ProbabilityCurve, k: int, aside: floa
 
 
 def _draw_shares(axes: Axes, found: curves.ProbabilityCurve) -> None:
-    if len(found.shares) == 0:
+    shares = found.shares
+    if len(shares) == 0:
         return
-    size = 12 + 90 * found.shares["n"] / found.shares["n"].max()
-    axes.scatter(
-        found.shares["value"],
-        found.shares["share"],
-        s=size,
-        facecolors="none",
-        edgecolors=GREY,
-        zorder=3,
-        label="observed share (area: rows)",
-    )
+    places = shares["value"]
+    if not found.is_number:
+        order = list(found.curve["value"])
+        places = [order.index(value) for value in shares["value"]]
+    size = 12 + 90 * shares["n"] / shares["n"].max()
+    label = "observed share (area: rows)"
+    axes.scatter(places, shares["share"], s=size, facecolors="none", edgecolors=GREY, zorder=3, label=label)
+    if found.averaged:
+        label = "expected of the same rows"
+        axes.scatter(places, shares["expected"], s=24, marker="x", color=GREY, linewidths=1, label=label)
 
 
-def _held(held: Mapping[str, Any]) -> str:
-    if not held:
+def _others(found: curves.ProbabilityCurve) -> str:
+    """What became of the other variables, under the name of this one."""
+    if found.averaged:
+        return "\n" + folded(f"(averaged over the rows' own {listed(list(found.averaged), 5)})", 70)
+    if not found.held:
         return ""
     shown = [
         f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
-        for name, value in held.items()
+        for name, value in found.held.items()
     ]
-    return "\n" + folded(f"({listed(shown, 5)})", 70)
+    return "\n" + folded(f"(at {listed(shown, 5)})", 70)

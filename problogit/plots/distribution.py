@@ -8,22 +8,25 @@ import numpy as np
 
 from problogit.analysis.curves import probability_distribution as distribution_frame
 from problogit.plots.axes import COLOURS, GREY, clean, folded, new_axes
-from problogit.plots.calibration import HasResult
+from problogit.plots.calibration import HasResult, judged
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from problogit.estimate import HasEstimate
+
 __all__ = ["draw_distribution", "probability_distribution"]
 
 
-def probability_distribution(calibration: HasResult, ax: Axes | None = None) -> Axes:
+def probability_distribution(calibration: HasResult | HasEstimate, ax: Axes | None = None) -> Axes:
     """Draw how the predicted probabilities are spread, by what happened.
 
     Parameters
     ----------
-    calibration : Calibration
-        From ``fit.calibration()``: the predictions are out of sample unless it was asked otherwise.
+    calibration : Calibration or Fit
+        From ``fit.calibration()``, which a fit is asked for. Predictions are out of sample unless it was asked
+        otherwise.
     ax : Axes, optional
 
     Returns
@@ -32,7 +35,7 @@ def probability_distribution(calibration: HasResult, ax: Axes | None = None) -> 
         Shares of the events upwards, shares of the others downwards; the less they overlap, the better the
         probabilities tell them apart.
     """
-    result = calibration.result
+    result = judged(calibration)
     return draw_distribution(distribution_frame(result.predictions), ax, result.modelled)
 
 

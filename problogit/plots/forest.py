@@ -139,6 +139,10 @@ def _draw_fit(  # noqa: PLR0917 - what is drawn, where, and how it looks
         colors=colour,
         linewidth=1.6,
     )
+    seen = (point >= low) & (point <= high)
+    own: str | None = (
+        None if seen.any() else label
+    )  # one entry a fit in the legend, of a marker that is drawn
     # Filled: the interval has no end. Hollow: the estimate is infinite and no bound of it is known.
     for where, edge, head, face in (
         (bounded & (upper > high), high, ">", colour),
@@ -148,14 +152,25 @@ def _draw_fit(  # noqa: PLR0917 - what is drawn, where, and how it looks
     ):
         if where.any():
             ends = np.full(where.sum(), edge)
-            axes.plot(ends, y[where], head, color=colour, markerfacecolor=face, markersize=6, clip_on=False)
-    seen = (point >= low) & (point <= high)
+            axes.plot(
+                ends,
+                y[where],
+                head,
+                color=colour,
+                markerfacecolor=face,
+                markersize=6,
+                clip_on=False,
+                label=own,
+            )
+            own = None
     hollow = seen & ~bounded
     full = seen & bounded
-    if full.any() or not hollow.any():
+    if own is not None:
+        axes.plot([], [], "none", color=colour, label=label)
+    if full.any():
         axes.plot(point[full], y[full], marker, color=colour, markersize=5, label=label)
     if hollow.any():
-        own = None if full.any() else label  # one entry a fit in the legend
+        own = None if full.any() else label
         axes.plot(
             point[hollow], y[hollow], marker, color=colour, markerfacecolor="none", markersize=5, label=own
         )

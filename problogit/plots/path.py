@@ -148,13 +148,5 @@ def _strength_axis(axes: Axes, frame: pd.DataFrame) -> None:
     if "factor" in frame.attrs:
         axes.axvline(frame.attrs["factor"], color=COLOURS[1], linewidth=1.0, linestyle="--")
         choice = str(frame.attrs["choice"]).partition(" from ")[0]
-        axes.text(
-            0.99,
-            0.02,
-            folded(choice, 44),
-            transform=axes.transAxes,
-            ha="right",
-            va="bottom",
-            fontsize="small",
-        )
+        axes.set_xlabel(f"{axes.get_xlabel()}\n{folded(f'dashed: {choice}', 70)}")
     clean(axes)

@@ -71,8 +71,11 @@ def draw_residuals(frame: pd.DataFrame, ax: Axes | None = None, title: str = "")
     axes.set_xlabel(folded(str(frame.attrs["by"]), 60))
     axes.set_ylabel("observed − expected share")
     axes.set_title(
-        folded(title or f"Binned residuals, {frame.attrs['modelled']}", 60), fontsize="medium", loc="left"
+        folded(title or f"Binned residuals, {frame.attrs['modelled']}", 60),
+        fontsize="medium",
+        loc="left",
+        pad=24,
     )
-    axes.legend(loc="best", frameon=False, fontsize="small")
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, frameon=False, fontsize="small")
     clean(axes)
     return axes

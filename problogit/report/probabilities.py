@@ -54,9 +54,15 @@ def _curve_figure(found: Mapping[str, ProbabilityCurve], variable: str, key: str
     first = next(iter(found.values()))
     alt = f"{first.modelled} over {variable} by {', '.join(found)}"
     svg = svg_element(lambda axes: draw_curve(found, axes), key, alt, 6.8, 4.0)
-    caption = f"{first.modelled} as {variable} moves and the other predictors stand still."
-    if len(first.shares):
-        caption += " Circles are shares of events among rows of like value, whatever their other predictors."
+    if first.averaged:
+        caption = f"{first.modelled} over {variable}, averaged over the rows with their own other predictors."
+    elif first.held:
+        caption = f"{first.modelled} as {variable} moves and the other predictors stand still."
+    else:
+        caption = f"{first.modelled} as {variable} moves."
+    if first.comparable and len(first.shares):
+        caption += " Circles are shares of events among rows of like value"
+        caption += "; crosses are what the fit expects of the same rows." if first.averaged else "."
     bands = sum(1 for curve in found.values() if curve.curve["lower"].notna().any())
     if bands > 2 and first.is_number:
         caption += " Of the bands two are drawn."

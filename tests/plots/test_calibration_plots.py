@@ -12,6 +12,7 @@ from reader_cases import counted, exam_model
 
 import problogit as plg
 from problogit.analysis.curves import probability_distribution
+from problogit.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,17 @@ def test_the_reliability_curve_is_drawn_block_by_block(judged: plg.Calibration) 
     curve = next(line for line in axes.lines if str(line.get_label()).startswith("observed"))
     np.testing.assert_array_equal(curve.get_xdata(), judged.curve[["x_min", "x_max"]].to_numpy().ravel())
     np.testing.assert_array_equal(curve.get_ydata(), np.repeat(judged.curve["y"], 2))
+
+
+def test_a_fit_will_do_and_what_is_neither_is_said() -> None:
+    fit = exam_model().fit(plg.MLE())
+    by_fit, by_result = plg.plots.calibration(fit), plg.plots.calibration(fit.calibration())
+    one, other = ([line.get_ydata() for line in axes.lines] for axes in (by_fit, by_result))
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert plg.plots.probability_distribution(fit).get_xlabel()
+    with pytest.raises(InputError, match="calibration must be a fit"):
+        plg.plots.calibration("fit")
 
 
 def test_every_level_has_a_band_of_its_own(judged: plg.Calibration) -> None:

@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from reader_cases import counted, exam, fits, separated
 
 import problogit as plg
+from problogit.analysis import averaged
 from problogit.analysis.curves import probability_curve
 from problogit.errors import InputError
 
@@ -33,7 +34,7 @@ def _closed() -> Iterator[None]:
 
 def test_the_curve_is_predict_with_the_others_held(three: dict[str, plg.Fit]) -> None:
     fit = three["MLE"]
-    found = probability_curve(fit.estimate, "hours")
+    found = probability_curve(fit.estimate, "hours", at={})
     used = exam().dropna()
     assert found.held == {"age": pytest.approx(used["age"].mean()), "school": used["school"].mode()[0]}
     x = found.curve["value"]
@@ -60,6 +61,84 @@ def test_what_is_drawn_is_the_frame(three: dict[str, plg.Fit]) -> None:
     assert {found.curve["lower"].min(), found.curve["upper"].max()} <= set(band[:, 1])
     circles = axes.collections[1].get_offsets()
     np.testing.assert_array_equal(circles, found.shares[["value", "share"]])
+    crosses = axes.collections[2].get_offsets()
+    np.testing.assert_array_equal(crosses, found.shares[["value", "expected"]])
+    assert "averaged over the rows' own age, school" in axes.get_xlabel().replace(" and ", ", ")
+
+
+@pytest.mark.parametrize("label", ["MLE", "L2", "L1"])
+def test_without_a_profile_the_curve_is_the_mean_prediction_of_all_rows_set_alike(
+    three: dict[str, plg.Fit], label: str
+) -> None:
+    fit, used = three[label], exam().dropna()
+    found = probability_curve(fit.estimate, "hours")
+    for k in (0, 20, 50):
+        alike = used.assign(hours=found.curve["value"][k])
+        assert found.curve["probability"][k] == pytest.approx(fit.predict_proba(alike).mean(), rel=1e-9)
+    schools = probability_curve(fit.estimate, "school")
+    expected = [fit.predict_proba(used.assign(school=name)).mean() for name in ("east", "north", "west")]
+    np.testing.assert_allclose(schools.curve["probability"], expected, rtol=1e-9)
+
+
+def test_the_band_of_the_average_matches_draws_of_the_coefficients(three: dict[str, plg.Fit]) -> None:
+    fit, used = three["MLE"], exam().dropna()
+    found = probability_curve(fit.estimate, "hours").curve.iloc[40]
+    X = fit.estimate.problem.rows.X.copy()
+    X[:, fit.estimate.terms.index("hours")] = found["value"]
+    averages = 1 / (1 + np.exp(-fit.draws(40_000, rng=1) @ X.T))
+    lower, upper = np.quantile(averages.mean(axis=1), [0.025, 0.975])
+    assert len(used) == X.shape[0]
+    np.testing.assert_allclose([found["lower"], found["upper"]], [lower, upper], atol=0.015)
+
+
+def test_draws_average_over_rows_too() -> None:
+    fit = plg.fit("passed ~ hours + age", exam(), plg.MLE("bootstrap", resamples=200, rng=1), event="yes")
+    found = probability_curve(fit.estimate, "hours").curve.iloc[30]
+    rows = fit.estimate.problem.rows.X.copy()
+    rows[:, 1] = found["value"]
+    averages = (1 / (1 + np.exp(-fit.draws() @ rows.T))).mean(axis=1)
+    np.testing.assert_allclose(
+        [found["lower"], found["upper"]], np.quantile(averages, [0.025, 0.975]), rtol=1e-9
+    )
+
+
+def test_some_of_many_rows_stand_for_all(monkeypatch: pytest.MonkeyPatch, three: dict[str, plg.Fit]) -> None:
+    every = probability_curve(three["MLE"].estimate, "hours").curve["probability"]
+    monkeypatch.setattr(averaged, "_ROWS", (20, 40))
+    some = probability_curve(three["MLE"].estimate, "hours").curve["probability"]
+    np.testing.assert_allclose(some, every, atol=0.01)
+
+
+def test_circles_are_drawn_only_where_they_are_of_the_same_rows(three: dict[str, plg.Fit]) -> None:
+    axes = plg.plots.probability_curve(three["MLE"], "hours", at={})
+    assert len(axes.collections) == 1  # the band
+    both = plg.fit("passed ~ hours * age", exam(), plg.MLE(), event="yes")
+    found = probability_curve(both.estimate, "hours")
+    assert (found.averaged, found.comparable) == ((), False)
+
+
+def test_crosses_are_the_mean_prediction_of_the_circle_s_rows(three: dict[str, plg.Fit]) -> None:
+    used = exam().dropna()
+    used = used.assign(p=three["MLE"].predict_proba(used), y=used["passed"] == "yes")
+    by_school = used.groupby("school")[["y", "p"]].mean()
+    shares = probability_curve(three["MLE"].estimate, "school").shares.set_index("value").sort_index()
+    np.testing.assert_allclose(shares[["share", "expected"]], by_school, rtol=1e-9)
+    np.testing.assert_allclose(
+        shares["share"], shares["expected"], rtol=1e-6
+    )  # a maximum-likelihood identity
+
+
+def test_a_number_of_two_values_is_two_points_with_intervals() -> None:
+    data = exam().dropna()
+    data["late"] = (data["school"] == "west").astype(int)
+    fit = plg.fit("passed ~ hours + late", data, plg.MLE(), event="yes")
+    found = probability_curve(fit.estimate, "late")
+    assert found.curve["value"].tolist() == [0, 1]
+    axes = plg.plots.probability_curve(fit, "late")
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["0", "1"]
+    (points,) = [line for line in axes.lines if line.get_marker() == "o"]
+    np.testing.assert_array_equal(points.get_ydata(), found.curve["probability"])
+    assert np.isfinite(found.curve["lower"]).all()
 
 
 def test_labels_are_drawn_side_by_side_and_hollow_without_an_interval(three: dict[str, plg.Fit]) -> None:
@@ -95,7 +174,7 @@ def test_the_straight_line_is_least_squares_and_leaves_the_unit_interval(simple:
 
 def test_an_l1_fit_has_a_curve_and_no_band(three: dict[str, plg.Fit]) -> None:
     axes = plg.plots.probability_curve(three["L1"], "hours")
-    assert len(axes.collections) == 1  # the circles
+    assert len(axes.collections) == 2  # the circles and the crosses
     assert axes.get_legend().get_texts()[0].get_text() == "fit, no interval"
 
 

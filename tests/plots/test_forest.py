@@ -14,7 +14,7 @@ from reader_cases import fits, separated
 
 import problogit as plg
 from problogit.analysis.compare import long_frame
-from problogit.errors import InputError
+from problogit.errors import InputError, SeparationWarning
 from problogit.plots.forest import log_ticks
 
 
@@ -101,6 +101,16 @@ def test_an_infinite_odds_ratio_is_an_arrow_from_its_bound(infinite: plg.Fit) ->
     finite = ratios["odds_ratio"][np.isfinite(ratios["odds_ratio"])]
     assert [x for x, _ in markers(axes, "o")] == finite.tolist()
     assert all(low < x < high for x in finite)
+
+
+def test_where_every_coefficient_is_infinite_the_legend_shows_the_arrow() -> None:
+    data = pd.DataFrame({"x": [0, 0, 0, 0, 1, 1, 1, 1], "y": [0, 0, 1, 0, 1, 1, 1, 1]})
+    with pytest.warns(SeparationWarning):
+        fit = plg.fit("y ~ x", data, plg.MLE())
+    axes = plg.plots.forest(fit)
+    (handle,) = axes.get_legend().legend_handles
+    assert handle.get_marker() == ">"
+    assert markers(axes, "o") == []
 
 
 def test_an_infinite_estimate_without_a_bound_is_a_hollow_arrow() -> None:

@@ -54,6 +54,12 @@ def test_scores_with_their_standard_errors(lasso: plg.Fit) -> None:
     assert axes.get_ylabel() == "Log score of held-out units"
 
 
+def test_the_choice_stands_below_the_axis_and_not_on_the_curves(lasso: plg.Fit) -> None:
+    for axes in (plg.plots.path(lasso), plg.plots.path_scores(lasso)):
+        assert not axes.texts
+        assert "\ndashed: " in axes.get_xlabel()
+
+
 def test_a_path_without_a_choice_is_drawn_too() -> None:
     X, y = simulated(150, 4, 1)
     path = plg.LogitModel.from_arrays(X, y).path(plg.Normal(1.0), n_values=10)

@@ -47,6 +47,12 @@ def test_dots_outside_the_band_are_counted_in_the_legend() -> None:
     assert "50% band if right" in labels
 
 
+def test_the_legend_stands_above_the_data() -> None:
+    axes = plg.plots.residuals(fit_of("clinic"))
+    axes.figure.draw_without_rendering()
+    assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1
+
+
 def test_it_draws_where_it_is_told_and_one_bin_too() -> None:
     axes = plt.figure().subplots()
     assert plg.plots.residuals(fit_of("clinic"), ax=axes, bins=1) is axes
