@@ -11,7 +11,7 @@ from problogit.errors import InputError
 from problogit.estimate import Estimate
 from problogit.problem import Problem
 
-__all__ = ["offset_notes", "require_same_rows"]
+__all__ = ["offset_notes", "require_same_rows", "same_offset"]
 
 
 def require_same_rows(estimates: Mapping[str, Estimate]) -> None:
@@ -35,7 +35,7 @@ def offset_notes(estimates: Mapping[str, Estimate]) -> tuple[str, ...]:
     Of fits without their data only the columns' names are known.
     """
     (first, reference), *others = estimates.items()
-    unlike = [label for label, estimate in others if not _same_offset(reference.problem, estimate.problem)]
+    unlike = [label for label, estimate in others if not same_offset(reference.problem, estimate.problem)]
     if not unlike:
         return ()
     listed = ", ".join(map(repr, unlike))
@@ -45,7 +45,8 @@ def offset_notes(estimates: Mapping[str, Estimate]) -> tuple[str, ...]:
     )
 
 
-def _same_offset(one: Problem, other: Problem) -> bool:
+def same_offset(one: Problem, other: Problem) -> bool:
+    """Whether both have the same offset; of fits without their data, the same column."""
     if one is other:
         return True
     if one.data is None or other.data is None:

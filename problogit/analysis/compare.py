@@ -43,7 +43,8 @@ class ComparisonResult:
     coefficients : DataFrame
         Long and tidy, one row a label and term: ``label, method, term, estimate, std_error, lower, upper,
         odds_ratio, or_lower, or_upper, interval, level``.
-        ``attrs["notes"]`` holds `notes`.
+        ``attrs["notes"]`` holds `notes`, ``attrs["spreads"]`` the covariance of each label where it is not the
+        default (``"HC3"``, ``"CR1 by school"``).
     prob : float
         Level of the intervals.
     notes : tuple of str
@@ -148,7 +149,14 @@ def estimates_frame(estimates: Mapping[str, Estimate], prob: float = 0.95) -> pd
     check_probability("prob", prob)
     if not estimates:
         raise InputError(explain("fits", "must hold at least one fit", {}))
-    return pd.concat([_long(label, one, prob) for label, one in estimates.items()], ignore_index=True)
+    long = pd.concat([_long(label, one, prob) for label, one in estimates.items()], ignore_index=True)
+    long.attrs["spreads"] = {label: spread for label, one in estimates.items() if (spread := spread_of(one))}
+    return long
+
+
+def spread_of(estimate: Estimate) -> str:
+    """The covariance behind the intervals in a few words; empty for a method's default."""
+    return estimate.method.spread_label
 
 
 def compare_frames(estimates: Mapping[str, Estimate], prob: float = 0.95) -> ComparisonResult:
@@ -233,10 +241,12 @@ def _readable(result: ComparisonResult, wide: pd.DataFrame, figures: tuple[str, 
 
 
 def _kind_of(result: ComparisonResult, label: str) -> str:
-    """The kinds of interval in a fit's column, e.g. ``95% confidence-wald``."""
+    """The kinds of interval in a fit's column, with the covariance, e.g. ``95% confidence-wald (CR1 by school)``."""
     own = result.coefficients.loc[result.coefficients["label"] == label, "interval"]
     kinds = [kind for kind in dict.fromkeys(own) if kind != "none"]
-    return f"{100 * result.prob:g}% {' / '.join(kinds)}" if kinds else "no interval"
+    spread = result.coefficients.attrs["spreads"].get(label, "")
+    of = f" ({spread})" if spread else ""
+    return f"{100 * result.prob:g}% {' / '.join(kinds)}{of}" if kinds else "no interval"
 
 
 def _cell(estimate: float, lower: float, upper: float) -> str:

@@ -79,7 +79,8 @@ def _in_words(grid: Grid) -> Grid:
     """Kinds of interval in words, in the header and in the caption."""
 
     def told(cell: str) -> str:
-        return ", ".join(kind_words(kind) for kind in cell.split(", "))
+        kinds, mark, spread = cell.partition(" (")
+        return ", ".join(kind_words(kind) for kind in kinds.split(", ")) + mark + spread
 
     subheader = ("", *map(told, grid.subheader[1:])) if grid.subheader else ()
     rows = tuple(
@@ -109,9 +110,10 @@ def disagreement_section(evidence: Evidence) -> Section:
     frame = evidence.comparison.disagreements
     reference = str(frame.attrs.get("reference", ""))
     flagged = frame[frame["flag"].astype(str) != ""] if len(frame) else frame
+    skewness = [Paragraph(text) for text in frame.attrs.get("skewness", ())]
     if len(flagged) == 0:
         text = f"No coefficient differs from “{reference}” by more than {SHIFT} of its standard error."
-        return Section(key, title, (Paragraph(text),))
+        return Section(key, title, (Paragraph(text), *skewness))
     lines = flagged.to_dict("records")
     reasons = {str(line["reason"]) for line in lines}
     rows = tuple(
@@ -119,11 +121,11 @@ def disagreement_section(evidence: Evidence) -> Section:
             str(line["term"]),
             str(line["label"]),
             _difference(line),
-            *([_capital(str(line["reason"]))] if len(reasons) > 1 else []),
+            _capital("; ".join(_whys(line, several=len(reasons) > 1))),
         )
         for line in lines
     )
-    header = ("", "Fit", f"Difference from “{reference}”", *(["Why"] if len(reasons) > 1 else []))
+    header = ("", "Fit", f"Difference from “{reference}”", "Why")
     caption = (
         f"Log-odds that differ by more than {SHIFT} standard errors of “{reference}”, that are finite by one fit only, "
         f"or whose interval is less than {WIDTH_RATIO} times as wide. Standard errors are those of “{reference}”."
@@ -138,7 +140,13 @@ def disagreement_section(evidence: Evidence) -> Section:
     items: list[Item] = [TableItem(Grid(header, rows, caption), "prose")]
     if closing:
         items.append(Paragraph(" ".join(closing)))
-    return Section(key, title, tuple(items))
+    return Section(key, title, (*items, *skewness))
+
+
+def _whys(line: Mapping[Any, Any], *, several: bool) -> list[str]:
+    """The cause, and why the data left room for it where that is not the same for all."""
+    found = [str(line["cause"]), str(line["reason"]) if several else ""]
+    return [text for text in found if text]
 
 
 def _difference(line: Mapping[Any, Any]) -> str:

@@ -59,6 +59,11 @@ def comparison_grid(
         (str(line["term"]), str(line["label"])): _cell(line, odds_ratios) for line in long.to_dict("records")
     }
     kinds = [", ".join(dict.fromkeys(long.loc[long["label"] == label, "interval"])) for label in labels]
+    spreads = long.attrs.get("spreads", {})
+    kinds = [
+        f"{kind} ({spreads[label]})" if label in spreads else kind
+        for kind, label in zip(kinds, labels, strict=True)
+    ]
     rows = tuple((term, *[cells.get((term, label), "") for label in labels]) for term in terms)
     level = float(long["level"].iloc[0])
     what = "Odds ratios" if odds_ratios else "Log-odds"

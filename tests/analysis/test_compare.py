@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from scipy.special import expit
 
 import problogit as plg
@@ -16,7 +17,7 @@ from problogit.analysis.compare import compare_estimates, compare_frames
 from problogit.analysis.judged import judge
 from problogit.analysis.loo import loo
 from problogit.core.coefficients import DrawnCoefficients
-from problogit.errors import DataNotSavedError, InputError, SeparationWarning
+from problogit.errors import ConvergenceWarning, DataNotSavedError, InputError, SeparationWarning
 from problogit.estimate import Details, Estimate, FitStats, Provenance, Status
 
 Z95 = 1.959963984540054
@@ -316,7 +317,7 @@ def test_disagreements_against_maximum_likelihood(result):
     frame = result.disagreements
     assert list(frame.columns) == [
         "term", "label", "reference", "estimate", "reference_estimate", "shift",
-        "width_ratio", "signs", "flag", "reason",
+        "width_ratio", "signs", "flag", "prior_part", "skewness_part", "cause", "reason",
     ]  # fmt: skip
     assert set(frame["reference"]) == {"MLE"}
     ml, l2 = (result.estimates[label].coefficients for label in ("MLE", "L2"))
@@ -324,6 +325,8 @@ def test_disagreements_against_maximum_likelihood(result):
     assert row["shift"] == pytest.approx((l2.location[1] - ml.location[1]) / ml.std_error[1])
     assert row["width_ratio"] == pytest.approx(l2.std_error[1] / ml.std_error[1])
     assert row["flag"] == "prior moved this"
+    assert row["prior_part"] == pytest.approx(row["estimate"] - row["reference_estimate"])
+    assert row["skewness_part"] == 0
     assert row["signs"] == "agree"
     zero = frame[(frame["label"] == "L1") & (frame["term"] == "z")].iloc[0]
     assert zero["signs"] == "zero"
@@ -361,7 +364,134 @@ def test_without_maximum_likelihood_the_first_fit_is_the_reference():
     problem = model()
     frame = compare_frames({"tight": ridge(problem, 0.1), "loose": ridge(problem, 5.0)}).disagreements
     assert set(frame["reference"]) == {"tight"}
-    assert set(frame[frame["flag"] != ""]["flag"]) == {"differs"}
+    flagged = frame[frame["flag"] != ""].set_index("term")
+    assert set(flagged["flag"]) == {"prior moved this"}  # two modes under two priors: nothing else differs
+    assert flagged.loc["x", "cause"].startswith("the other prior: ")
+
+
+@pytest.fixture(scope="module")
+def skewed():
+    """Spector's 32 rows, whose posterior is skewed, under no prior, the default prior and a shared prior."""
+    fit = plg.LogitModel("GRADE ~ GPA + TUCE + PSI", sm.datasets.spector.load_pandas().data).fit
+    chains = {"draws": 500, "tune": 500, "chains": 2, "cores": 1, "rng": 1}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # so short a run may fail its checks
+        return {
+            "MLE": fit(plg.MLE()),
+            "L2": fit(plg.Penalized(plg.Normal(1.0))),
+            "flat": fit(plg.Bayes(plg.Flat(), **chains)),
+            "default": fit(plg.Bayes(**chains)),
+            "shared": fit(plg.Bayes(plg.Normal(1.0), **chains)),
+            "kinked": fit(plg.Bayes(plg.Laplace(1.0), **chains)),
+        }
+
+
+def test_without_a_prior_the_mean_stands_against_the_mode_which_is_the_maximum(skewed):
+    frame = plg.compare({label: skewed[label] for label in ("MLE", "flat")}).disagreements()
+    flagged = frame[frame["flag"] != ""].set_index("term")
+    assert {"Intercept", "GPA"} <= set(flagged.index)
+    assert set(flagged["flag"]) == {"mean against mode"}
+    assert (flagged["prior_part"] == 0).all()
+    np.testing.assert_allclose(
+        flagged["skewness_part"], skewed["flat"].coef[flagged.index] - skewed["MLE"].coef[flagged.index]
+    )
+    assert flagged["cause"].str.startswith("neither has a prior: mean against mode").all()
+
+
+def test_the_flat_intercept_is_split_into_prior_and_skewness_at_the_mode_that_penalized_finds(skewed):
+    frame = plg.compare({label: skewed[label] for label in ("MLE", "default")}).disagreements()
+    row = frame.set_index("term").loc["Intercept"]
+    mode = (
+        plg.LogitModel("GRADE ~ GPA + TUCE + PSI", sm.datasets.spector.load_pandas().data)
+        .fit(plg.Penalized())
+        .coef
+    )
+    assert row["prior_part"] == pytest.approx(mode["Intercept"] - skewed["MLE"].coef["Intercept"], rel=1e-5)
+    assert row["skewness_part"] == pytest.approx(
+        skewed["default"].coef["Intercept"] - mode["Intercept"], rel=1e-5
+    )
+    assert row["prior_part"] * row["skewness_part"] < 0  # they pull apart, and the skewness wins
+    assert row["flag"] == "mean against mode"
+    assert row["cause"].startswith("the prior of the other terms: +")
+    assert "skewness of the posterior: -" in row["cause"]
+
+
+def test_under_the_same_prior_the_mode_of_l2_stands_against_the_mean_of_the_posterior(skewed):
+    frame = plg.compare({label: skewed[label] for label in ("L2", "shared")}).disagreements()
+    row = frame.set_index("term").loc["Intercept"]
+    away = skewed["shared"].coef["Intercept"] - skewed["L2"].coef["Intercept"]
+    assert (row["flag"], row["prior_part"]) == ("mean against mode", 0)
+    assert row["skewness_part"] == pytest.approx(away)
+    assert not frame["flag"].str.contains("prior").any()
+    (said,) = frame.attrs["skewness"]
+    sds = abs(away) / skewed["shared"].summary().loc["Intercept", "std_error"]
+    assert "mode, which is what “L2” reports" in said
+    assert f"at most {sds:.2f} posterior standard deviations: Intercept" in said
+
+
+def test_a_mode_that_the_sampler_does_not_know_is_that_of_the_penalized_fit(skewed):
+    """Under a Laplace prior the sampler is centred on a stand-in; the mode is that of glmnet's lasso, as Penalized."""
+    frame = plg.compare({label: skewed[label] for label in ("MLE", "kinked")}).disagreements()
+    row = frame.set_index("term").loc["GPA"]
+    model_ = plg.LogitModel("GRADE ~ GPA + TUCE + PSI", sm.datasets.spector.load_pandas().data)
+    mode = model_.fit(plg.Penalized(plg.Laplace(1.0))).coef["GPA"]
+    assert row["prior_part"] == pytest.approx(mode - skewed["MLE"].coef["GPA"], rel=1e-6)
+    assert row["prior_part"] + row["skewness_part"] == pytest.approx(
+        row["estimate"] - row["reference_estimate"]
+    )
+
+
+def test_what_is_no_work_of_a_prior_is_not_called_so():
+    data = table(80)
+    offset = data.assign(base=1.0)
+    stopped = plg.Penalized(early_stopping=plg.EarlyStopping(steps=1))
+    plain = mle(model("y ~ x + z", data))
+    others = {
+        "other terms": ridge(model("y ~ x", data), 0.1),
+        "the offsets differ": ridge(model("y ~ x + z", offset, offset="base"), 0.1),
+        "was stopped before the maximum": stopped.estimate(model("y ~ x + z", data)),
+    }
+    for text, other in others.items():
+        frame = compare_frames({"MLE": plain, "other": other}).disagreements
+        flagged = frame[frame["flag"] != ""]
+        assert len(flagged) > 0
+        assert set(flagged["flag"]) == {"differs"}
+        assert flagged["cause"].str.contains(text).all()
+        assert (flagged["reason"] == "").all()
+
+
+def test_narrower_robust_intervals_are_of_another_kind_not_the_work_of_a_prior():
+    data = table(90).assign(school=np.arange(90) % 3)
+    fit = plg.LogitModel("y ~ x + z", data).fit
+    found = plg.compare({"plain": fit(plg.MLE()), "robust": fit(plg.MLE(covariance="CR1", groups="school"))})
+    frame = found.disagreements()
+    flagged = frame[frame["flag"] != ""]
+    assert len(flagged) > 0
+    assert (flagged["shift"] == 0).all()
+    assert set(flagged["cause"]) == {
+        "the standard errors are of another kind (CR1 by school against the default)"
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "label"),
+    [
+        ({"covariance": "HC3"}, "95% confidence-wald (HC3)"),
+        ({"covariance": "cluster", "groups": "school"}, "95% confidence-wald (CR1 by school)"),
+        ({"covariance": "bootstrap", "resamples": 50, "rng": 0}, "95% bootstrap (of rows)"),
+        (
+            {"covariance": "bootstrap", "groups": "school", "resamples": 50, "rng": 0},
+            "95% bootstrap (by school)",
+        ),
+    ],
+)
+def test_the_covariance_stands_under_the_label_in_every_form_of_the_table(options, label):
+    data = table(90).assign(school=np.arange(90) % 9)
+    fit = plg.LogitModel("y ~ x", data).fit
+    found = plg.compare({"plain": fit(plg.MLE()), "other": fit(plg.MLE(**options))})
+    assert list(found.table.columns) == [("plain", "95% confidence-wald"), ("other", label)]
+    for shown in (str(found), found.to_markdown(), found.to_html()):
+        assert label.removeprefix("95% ") in shown
 
 
 def test_fits_without_a_shared_term_have_an_empty_frame_of_disagreements():

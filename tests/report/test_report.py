@@ -14,7 +14,7 @@ import pytest
 from reader_cases import counted, exam, exam_model, fits, separated
 
 import problogit as plg
-from problogit.errors import ConvergenceWarning, InputError
+from problogit.errors import ConvergenceWarning, InputError, SeparationWarning
 from problogit.output_files import write_whole
 from problogit.report import render
 from problogit.report.words import KINDS
@@ -228,7 +228,13 @@ def test_the_numbers_of_the_comparison_are_the_fits_own(several: tuple[str, Page
 
 def test_what_was_looked_at_is_listed_with_what_was_seen(several: tuple[str, Page]) -> None:
     found = several[1].said("findings")
-    for line in ("influence of single rows", "link test", "collinearity", "events per parameter", "matters from"):
+    for line in (
+        "influence of single rows",
+        "link test",
+        "collinearity",
+        "events per parameter",
+        "matters from",
+    ):
         assert line in found
     seen = fits()["MLE"].diagnostics().checked.set_index("check")["result"]
     assert seen["link test"] in found
@@ -337,4 +343,37 @@ def test_fits_of_different_rows_are_refused(tmp_path: Path) -> None:
 
 def test_kinds_of_interval_claim_no_more_than_they_hold() -> None:
     assert "if the model is right; it ignores shrinkage bias" in KINDS["sandwich"][1]
-    assert "debiased" not in KINDS
+    assert "centred not on the penalized estimate" in KINDS["debiased"][1]
+
+
+def test_a_posterior_beside_its_mode_is_said_to_report_the_mean(
+    several: tuple[str, Page], bayes: plg.Fit
+) -> None:
+    said = several[1].said("disagreements")
+    mode = fits()["L2"].coef  # the same Normal(1) prior
+    away = (bayes.coef - mode).abs() / bayes.summary()["std_error"]
+    assert "“Bayes” reports posterior means" in said
+    assert "mode, which is what “L2” reports" in said
+    assert f"at most {away.max():.2f} posterior standard deviations: {away.idxmax()}" in said
+    assert "The prior: " in said  # of the slopes, with its part in log-odds
+
+
+def test_a_fit_that_predicts_some_rows_only_is_withheld_from_the_ranking(folder: Path) -> None:
+    model = plg.LogitModel("y ~ x", pd.DataFrame({"x": np.arange(6.0), "y": [0, 0, 0, 1, 1, 1]}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SeparationWarning)
+        pair = {"MLE": model.fit(plg.MLE()), "L2": model.fit(plg.Penalized(plg.Normal(1.0)))}
+        _, read = written(folder / "withheld.html", pair)
+    said = read.said("scores")
+    assert "withheld" in said
+    assert "not ranked: some rows have no prediction" in said
+    assert "MLE predicts 4 of 6 rows" in said
+    assert "-0" not in said
+    assert "−0" not in said
+
+
+def test_the_covariance_stands_beside_the_kind_of_interval(folder: Path) -> None:
+    model = exam_model()
+    pair = {"plain": model.fit(plg.MLE()), "robust": model.fit(plg.MLE(covariance="HC3"))}
+    _, read = written(folder / "robust.html", pair)
+    assert "Wald confidence (HC3)" in read.said("coefficients")
