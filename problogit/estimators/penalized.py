@@ -246,7 +246,7 @@ class Penalized(Estimator):
         chosen = self._choose(problem, prior, seeds, progress)
         if chosen is not None:
             prior = chosen.prior
-        scaled, found = self._optimise(problem, prior, chosen)
+        scaled, found = self._optimise(problem, prior, None if chosen is None else chosen.start)
         fit = self._assemble(problem, prior, scaled, found, inference, started)
         if chosen is not None:
             fit = _with_choice(fit, chosen, seeds)
@@ -267,22 +267,25 @@ class Penalized(Estimator):
         return choose_strength(problem, prior, selection, seeds, progress, whole_rows=whole_rows)
 
     def _optimise(
-        self, problem: Problem, prior: ResolvedPrior, chosen: ChosenStrength | None = None
+        self, problem: Problem, prior: ResolvedPrior, start: Array | None = None
     ) -> tuple[ScaledProblem, Search]:
+        """Find the optimum; `start`, in original units, is near it."""
         check_existence(problem, prior)
         solver = choose_solver(self.solver, prior)
         scaled = scaled_problem(problem, prior, solver)
-        if chosen is not None and chosen.start is not None:
-            scaled = replace(scaled, start=scaled.scaling.to_scaled(chosen.start))
+        if start is not None:
+            scaled = replace(scaled, start=scaled.scaling.to_scaled(start))
         return scaled, search(scaled, solver)
 
-    def _coefficients(self, problem: Problem, seeds: np.random.SeedSequence, *, whole_rows: bool) -> Array:
-        """The estimate alone, for resampling; the strength is chosen again."""
+    def _coefficients(
+        self, problem: Problem, seeds: np.random.SeedSequence, near: Array, *, whole_rows: bool
+    ) -> Array:
+        """The estimate alone, for resampling, found from that of the full data; the strength is chosen again."""
         prior = self.prior.resolve(problem)
         chosen = self._choose(problem, prior, seeds, SILENT, whole_rows=whole_rows)
         if chosen is not None:
             prior = chosen.prior
-        scaled, found = self._optimise(problem, prior, chosen)
+        scaled, found = self._optimise(problem, prior, near if chosen is None else chosen.start)
         if not found.best.converged:
             raise EstimationError(Status.NOT_CONVERGED.value)
         return _original(scaled, found.best.gamma, prior)
@@ -338,7 +341,8 @@ class Penalized(Estimator):
     def _bootstrapped(
         self, fit: Estimate, seeds: np.random.SeedSequence, progress: Progress, started: float
     ) -> Estimate:
-        refit = partial(self._coefficients, seeds=seeds, whole_rows=not fit.problem.weighted)
+        near, whole_rows = fit.coefficients.location, not fit.problem.weighted
+        refit = partial(self._coefficients, seeds=seeds, near=near, whole_rows=whole_rows)
         draws, findings = resample(refit, fit, self.resamples, seeds, progress)
         engine = f"{fit.provenance.engine}; {self.resamples} bootstrap refits"
         return replace(
