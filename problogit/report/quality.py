@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from problogit.analysis.calibration import CalibrationResult
-from problogit.analysis.paired import score_frame_of
+from problogit.analysis.paired import score_frame_of, split_notes
 from problogit.errors import ProblogitError
 from problogit.plots.calibration import draw_calibration
 from problogit.plots.svg import svg_element
@@ -136,6 +136,7 @@ def score_section(evidence: Evidence) -> Section:
         return Section("scores", title, ())
     try:
         frame = score_frame_of(evidence.judged)
+        spread = split_notes(evidence.estimates, evidence.judged)
     except ProblogitError as error:
         return Section("scores", title, (Notice("info", str(error)),))
     several = not frame.attrs["best"]
@@ -157,7 +158,7 @@ def score_section(evidence: Evidence) -> Section:
         caption += " Fits are compared only with those that were judged in the same way."
     header = ("", "log score", "worse than the best by", "rows scored", *(["judged by"] if several else []))
     told = {note for one in evidence.calibrations.values() for note in one.notes}
-    notes = [note for note in frame.attrs["notes"] if note.partition(": ")[2] not in told]
+    notes = [note for note in frame.attrs["notes"] if note.partition(": ")[2] not in told] + [*spread]
     said = Listing(tuple(("", note) for note in notes))
     return Section("scores", title, (TableItem(Grid(header, rows, caption)), *([said] if notes else [])))
 

@@ -252,6 +252,15 @@ def test_fits_judged_in_different_ways_are_not_ranked_together_against_their_own
     assert any(
         "learn from fewer rows" in note and "look slightly worse" in note for note in scores.attrs["notes"]
     )
+    # The spread over splits, against the split of another seed made by hand.
+    (spread,) = [note for note in scores.attrs["notes"] if note.startswith("Log scores over 5 random splits")]
+    low, high = (float(part.rstrip(".;")) for part in spread.split("MLE ")[1].split(";")[0].split(" to "))
+    for seed in (0, 3):
+        split = judge(estimates["MLE"], resample="folds", rng=seed).log_odds
+        rows = judge(estimates["MLE"], resample="folds", rng=seed).rows
+        y = problem.rows.successes[rows]
+        assert low - 1e-4 <= np.logaddexp(0, np.where(y == 1, -split, split)).mean() <= high + 1e-4
+    assert low < high
     alone = compare_frames({label: estimates[label] for label in ("MLE", "L2")}).scores
     pd.testing.assert_frame_equal(refitted, alone)
 
