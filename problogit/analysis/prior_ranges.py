@@ -26,12 +26,15 @@ def prior_ranges(estimate: Estimate, prob: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame
         Index `term`; ``asked_for, used`` (text), ``lower, upper`` (odds ratio of one unit more) and ``lower_sd,
-        upper_sd`` (of one standard deviation more; NaN for the intercept). A flat prior holds 0 to infinity.
+        upper_sd`` (of one standard deviation more; NaN for the intercept). A flat prior holds 0 to infinity; a prior of
+        all coefficients together has no ranges (NaN).
     """
     import pandas as pd
 
     check_probability("prob", prob)
     problem = estimate.problem
+    if estimate.method.prior.joint:
+        return _of_all_together(estimate, prob)
     resolved = estimate.method.prior_used(estimate).resolve(problem)
     half = np.full(problem.n_terms, np.inf)
     for index, priors in resolved.blocks:
@@ -46,6 +49,19 @@ def prior_ranges(estimate: Estimate, prob: float = 0.95) -> pd.DataFrame:
     for suffix, step in (("", unit), ("_sd", deviation)):
         shown[f"lower{suffix}"] = exponential(step * (centre - half))
         shown[f"upper{suffix}"] = exponential(step * (centre + half))
+    shown.attrs["prob"] = prob
+    return shown
+
+
+def _of_all_together(estimate: Estimate, prob: float) -> pd.DataFrame:
+    import pandas as pd
+
+    text = {
+        "asked_for": estimate.method.prior.describe(),
+        "used": "half the log-determinant of the information, all columns together",
+    }
+    ends = dict.fromkeys(("lower", "upper", "lower_sd", "upper_sd"), np.nan)
+    shown = pd.DataFrame([text | ends] * len(estimate.terms), index=pd.Index(estimate.terms, name="term"))
     shown.attrs["prob"] = prob
     return shown
 

@@ -5,13 +5,11 @@ the correlations of the columns; large and sparse ones in scaled columns, block 
 constant with the coordinates, so that the estimate does not.
 
 A row of high leverage can give the penalised likelihood two maxima: one that follows the row and one that buries it.
-Where there is such a row the search starts again near maximum likelihood and from scattered points, and the highest
-maximum is taken.
+Where there is such a row the search starts once more, near maximum likelihood, and the higher maximum is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
@@ -35,8 +33,6 @@ __all__ = ["FirthFit", "find_firth"]
 _ORTHONORMAL_UP_TO = 4_000_000  # values of the design, of which a copy is made
 _MANY_COLUMNS = 200  # above, products are large enough for the threads of BLAS
 _LEVERAGE = 0.25  # of one trial, above which a second maximum is looked for
-_STARTS = 4
-_SCATTER = 3.0  # log-odds of a typical row
 _APART = 1e-4  # in log-likelihood
 
 
@@ -157,26 +153,16 @@ def _null_point(likelihood: BinomialLikelihood, scaling: Scaling) -> Array:
 
 
 def _highest(objective: FirthLikelihood, first: FirthMaximum) -> tuple[FirthMaximum, tuple[float, ...]]:
-    """The highest maximum that is found, and the values of all."""
-    found = [first]
-    if not first.point.leverage <= _LEVERAGE:
-        found += [
-            other
-            for start in _other_starts(objective)
-            if (other := maximise_firth(objective, start)).converged
-        ]
-    best = max(found, key=lambda one: one.point.value)
-    values: list[float] = []
-    for value in sorted((one.point.value for one in found if one.converged), reverse=True):
-        if not values or values[-1] - value > _APART:
-            values.append(value)
-    return best, tuple(values)
-
-
-def _other_starts(objective: FirthLikelihood) -> Iterator[Array]:
-    """Near maximum likelihood (a few steps: it may be infinite); scattered, where that costs little."""
-    yield maximise(objective.likelihood, np.zeros(objective.n_terms), tolerance=0.05, max_iterations=6).x
-    if objective.cheap_curvature:
-        rng = np.random.default_rng(0)
-        for _ in range(_STARTS):
-            yield _SCATTER * rng.standard_normal(objective.n_terms)
+    """The higher of two maxima, from no effects and from near maximum likelihood, and the values where they differ."""
+    if first.point.leverage <= _LEVERAGE:
+        return first, (first.point.value,)
+    # A few steps, because maximum likelihood may be infinite.
+    near = maximise(objective.likelihood, np.zeros(objective.n_terms), tolerance=0.05, max_iterations=6).x
+    second = maximise_firth(objective, near)
+    ahead = second.point.value - first.point.value
+    if not second.converged or abs(ahead) <= _APART:
+        return first, (first.point.value,)
+    if not first.converged:
+        return second, (second.point.value,)
+    ordered = (second, first) if ahead > 0 else (first, second)
+    return ordered[0], tuple(one.point.value for one in ordered)

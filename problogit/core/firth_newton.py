@@ -24,6 +24,7 @@ __all__ = ["FirthMaximum", "Metric", "maximise_firth", "null_space"]
 _HALVINGS = 40
 _LARGEST_STEP = 20.0  # in columns of unit size
 _LEARN_WITHIN = 1.0  # standard errors: longer steps say little about the Hessian where they end
+_CLOSE = 1e-4  # standard errors, within which a search may end for rounding
 _SMALLEST = (
     0.05  # curvature, in units of the information, that a direction is given where the Hessian is indefinite
 )
@@ -126,7 +127,8 @@ def maximise_firth(
             learned = objective.penalty_curvature(point)
         step, decrement = _step(point, learned, basis)
         # A gain within the noise that does not shrink any more is rounding.
-        converged = decrement <= tolerance or (decrement**2 < point.noise and decrement > 0.5 * last)
+        rounding = decrement**2 < min(point.noise, _CLOSE**2) and decrement > 0.5 * last
+        converged = decrement <= tolerance or rounding
         if converged or iteration == max_iterations:
             break
         last = decrement

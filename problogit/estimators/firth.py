@@ -280,9 +280,8 @@ def _moved(coefficients: CoefficientDistribution, position: int, shift: float) -
 def _flic_finding(problem: Problem, fit: FirthFit, shift: float | None) -> Finding:
     if shift is None:
         why = "the model has no intercept" if problem.intercept is None else "the response is constant"
-        return Finding(
-            "flic", "info", f"Probabilities are Firth's own: {why}, so that FLIC cannot correct it."
-        )
+        message = f"Probabilities are Firth's own, not FLIC's: {why}."
+        return Finding("flic", "warning", message, "To have it so without this remark: Jeffreys(flic=False).")
     own = _intercept(problem, fit)
     return Finding(
         "flic",
