@@ -228,9 +228,9 @@ def _labels(
         code[np.isclose(here, row, rtol=1e-9, atol=1e-12).all(axis=1)] = k
     if (code < 0).any():
         return None
-    labels = np.empty(len(values), dtype=object)
+    labels: NDArray[Any] = np.empty(len(values), dtype=object)
     labels[:] = values
-    return labels[code]
+    return np.asarray(labels[code])
 
 
 def _shares(x: NDArray[Any], y: Array, weight: Array, expected: Array) -> pd.DataFrame:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_curve", "probability_curve"]
 
+_ASIDE = 0.4  # of observed shares from the points of the fits, where values are few
 _DASHES = ("-", "--", "-.", ":")
 
 
@@ -76,7 +77,7 @@ def draw_curve(
     for k, (label, curve) in enumerate(found.items()):
         hidden = first.is_number and label not in banded and not np.isnan(curve.curve["lower"]).all()
         shown = "" if hidden else _kind(curve)
-        name = plain(f"{label if len(found) > 1 else 'fit'}{shown}")
+        name = plain(f"{label if len(found) > 1 else 'fit'}{shown}{_otherwise(curve, first)}")
         if first.is_number:
             _draw_line(axes, curve, k, name, label in banded)
         else:
@@ -145,16 +146,23 @@ def _draw_shares(axes: Axes, found: curves.ProbabilityCurve) -> None:
     shares = found.shares
     if len(shares) == 0:
         return
-    places = shares["value"]
+    places = list(shares["value"])
     if not found.is_number:
         order = list(found.curve["value"])
-        places = [order.index(value) for value in shares["value"]]
+        places = [order.index(value) + _ASIDE for value in shares["value"]]
     size = 12 + 90 * shares["n"] / shares["n"].max()
     label = "observed share (area: rows)"
     axes.scatter(places, shares["share"], s=size, facecolors="none", edgecolors=GREY, zorder=3, label=label)
     if found.averaged:
         label = "expected of the same rows"
         axes.scatter(places, shares["expected"], s=24, marker="x", color=GREY, linewidths=1, label=label)
+
+
+def _otherwise(found: curves.ProbabilityCurve, first: curves.ProbabilityCurve) -> str:
+    """Where fits of different formulas treat the other variables differently from the first, whose label is drawn."""
+    if bool(found.averaged) == bool(first.averaged) or not (found.averaged or found.held):
+        return ""
+    return ", averaged over rows" if found.averaged else ", at a typical row"
 
 
 def _others(found: curves.ProbabilityCurve) -> str:

@@ -117,6 +117,17 @@ def test_circles_are_drawn_only_where_they_are_of_the_same_rows(three: dict[str,
     assert (found.averaged, found.comparable) == ((), False)
 
 
+def test_fits_that_treat_the_others_differently_say_so(three: dict[str, plg.Fit]) -> None:
+    both = plg.fit("passed ~ hours * age + school", exam(), plg.MLE(), event="yes")
+    axes = plg.plots.probability_curve({"one": three["MLE"], "both": both}, "hours")
+    assert axes.get_legend().get_texts()[1].get_text().endswith("at a typical row")
+
+
+def test_observed_shares_stand_beside_points(three: dict[str, plg.Fit]) -> None:
+    circles = plg.plots.probability_curve(three["MLE"], "school").collections[1].get_offsets()
+    np.testing.assert_allclose(np.sort(circles[:, 0]), [0.4, 1.4, 2.4])
+
+
 def test_crosses_are_the_mean_prediction_of_the_circle_s_rows(three: dict[str, plg.Fit]) -> None:
     used = exam().dropna()
     used = used.assign(p=three["MLE"].predict_proba(used), y=used["passed"] == "yes")
