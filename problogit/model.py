@@ -46,7 +46,8 @@ class LogitModel:
     event : object, optional
         The value of the response that counts as 1.
     trials, weights, offset : str or array, optional
-        Column name or array of length n_rows. With `trials` the response counts events.
+        Column name or array of length n_rows; `trials` may be one number for all rows. With `trials` the response
+        counts events.
     weights_type : str
         ``frequency`` (2 = the row twice), ``importance`` (multiplies the log-likelihood) or ``sampling``
         (rescaled to sum to n, sandwich standard errors).

@@ -17,7 +17,7 @@ from problogit.analysis import total_draws
 from problogit.analysis.total_draws import poisson_binomial, shifted_binomial
 from problogit.analysis.totals import expected_total
 from problogit.core.coefficients import DrawnCoefficients
-from problogit.errors import InputError, SeparationWarning
+from problogit.errors import AliasingWarning, InputError, SeparationWarning
 from problogit.estimators.mle import MLE
 
 
@@ -272,6 +272,41 @@ def test_trials_of_the_fit_serve_new_rows():
     by_array = plg.LogitModel("died ~ dose", data, trials=data["n"].to_numpy()).fit()
     with pytest.raises(InputError, match="Name a column, or write trials=1"):
         by_array.expected_total({"dose": [0.5]})
+
+
+def test_one_number_of_trials_is_kept_and_serves_new_outcomes(tmp_path):
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"dose": np.arange(20.0) / 10, "n": 10})
+    data["died"] = rng.binomial(10, expit(data["dose"] - 1))
+    fit = plg.LogitModel("died ~ dose", data, trials=10).fit()
+    fit.save(tmp_path / "a.fit")
+    again = plg.load(tmp_path / "a.fit")
+    assert again.expected_total({"dose": [0.5]}) == fit.expected_total({"dose": [0.5]})
+    by_name = plg.LogitModel("died ~ dose", data, trials="n").fit()
+    assert fit.scores(data).equals(by_name.scores(data))
+    X, y = data[["dose"]], data["died"]
+    arrays = plg.LogitModel.from_arrays(X, y, trials=10).fit()
+    np.testing.assert_array_equal(arrays.coef, fit.coef)
+    assert arrays.expected_total(X[:3]).mean == pytest.approx(10 * arrays.predict_proba(X[:3]).sum())
+    for bad in (0, -3, 2.5, True):
+        with pytest.raises(InputError, match="trials must be an integer of at least 1"):
+            plg.LogitModel("died ~ dose", data, trials=bad)
+
+
+def test_aliased_and_debiased_coefficients_have_totals():
+    frame, y = simulated()
+    frame = frame.assign(y=y)
+    first = frame.columns[0]
+    plain = plg.fit(f"y ~ {first}", frame, plg.MLE())
+    with pytest.warns(AliasingWarning):
+        aliased = plg.fit(f"y ~ {first} + I(2 * {first})", frame, plg.MLE())
+    one, other = plain.expected_total(frame), aliased.expected_total(frame)
+    np.testing.assert_allclose(
+        [one.lower, one.upper, one.sd], [other.lower, other.upper, other.sd], rtol=1e-6
+    )
+    lasso = plg.Penalized(plg.Laplace(0.5), inference="debiased")
+    total = plg.fit(f"y ~ {first}", frame, lasso).expected_total(frame)
+    assert total.lower < total.mean < total.upper
 
 
 def test_values_by_column_and_by_array_agree_and_missing_rows_are_counted(mle):
