@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_curve", "probability_curve"]
 
-_ASIDE = 0.4  # of observed shares from the points of the fits, where values are few
+_ASIDE = 0.12  # of observed shares from the last of the fits' points, where values are few
 _DASHES = ("-", "--", "-.", ":")
 
 
@@ -83,7 +83,7 @@ def draw_curve(
         else:
             _draw_labels(axes, curve, k, (k - (len(found) - 1) / 2) * min(0.15, 0.6 / len(found)), name)
     if first.comparable:
-        _draw_shares(axes, first)
+        _draw_shares(axes, first, _ASIDE + (len(found) - 1) / 2 * min(0.15, 0.6 / len(found)))
     if straight_line and first.line is not None and first.is_number:
         ends = np.array([first.curve["value"].min(), first.curve["value"].max()])
         line = first.line[0] + first.line[1] * ends
@@ -142,14 +142,14 @@ def _draw_labels(axes: Axes, found: curves.ProbabilityCurve, k: int, aside: floa
     axes.set_xlim(-0.5, len(position) - 0.5)
 
 
-def _draw_shares(axes: Axes, found: curves.ProbabilityCurve) -> None:
+def _draw_shares(axes: Axes, found: curves.ProbabilityCurve, aside: float) -> None:
     shares = found.shares
     if len(shares) == 0:
         return
     places = list(shares["value"])
     if not found.is_number:
         order = list(found.curve["value"])
-        places = [order.index(value) + _ASIDE for value in shares["value"]]
+        places = [order.index(value) + aside for value in shares["value"]]
     size = 12 + 90 * shares["n"] / shares["n"].max()
     label = "observed share (area: rows)"
     axes.scatter(places, shares["share"], s=size, facecolors="none", edgecolors=GREY, zorder=3, label=label)

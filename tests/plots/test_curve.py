@@ -125,7 +125,7 @@ def test_fits_that_treat_the_others_differently_say_so(three: dict[str, plg.Fit]
 
 def test_observed_shares_stand_beside_points(three: dict[str, plg.Fit]) -> None:
     circles = plg.plots.probability_curve(three["MLE"], "school").collections[1].get_offsets()
-    np.testing.assert_allclose(np.sort(circles[:, 0]), [0.4, 1.4, 2.4])
+    np.testing.assert_allclose(np.sort(circles[:, 0]), [0.12, 1.12, 2.12])
 
 
 def test_crosses_are_the_mean_prediction_of_the_circle_s_rows(three: dict[str, plg.Fit]) -> None:
