@@ -33,6 +33,7 @@ __all__ = ["choose_inference", "data_information", "distribution", "effective_df
 _MATRIX_UP_TO = (
     4000  # columns (or rows) for which a square matrix is formed and inverted without being asked for
 )
+_RANK_UP_TO = 1000  # coefficients under an L1 penalty alone whose linear dependence is looked into
 _KINK = (
     "An estimate with exact zeros (an L1 part in the prior) has no curvature to make a standard error or an interval "
     "from. Use Penalized(..., inference='debiased') for confidence intervals about another centre, "
@@ -116,13 +117,14 @@ def data_information(kind: str, objective: PenalizedLikelihood, gamma: Array) ->
 def effective_df(objective: PenalizedLikelihood, gamma: Array, data: Array | None = None) -> float:
     """trace((H + L)^-1 H) over the coefficients that are not at a kink of their prior.
 
-    For an L1 penalty alone this is the number of non-zero coefficients (Zou, Hastie and Tibshirani 2007). NaN where
-    both rows and columns are too many for a square matrix, or H + L is indefinite. `data` is X'WX where it is known.
+    For an L1 penalty alone this is the number of non-zero coefficients (Zou, Hastie and Tibshirani 2007), less what is
+    linearly dependent among them where they are few. NaN where both rows and columns are too many for a square matrix,
+    or H + L is indefinite. `data` is X'WX where it is known.
     """
     prior = objective.prior
     active = np.flatnonzero((prior.l1 == 0) | (gamma != prior.loc))
-    if active.size == 0:
-        return 0.0
+    if active.size == 0 or (active.size > _RANK_UP_TO and not prior.curvature(gamma)[active].any()):
+        return float(active.size)
     if data is None and (active.size > _MATRIX_UP_TO or active.size > 2 * objective.likelihood.n_rows):
         from_rows = _df_by_rows(objective, gamma)
         if np.isfinite(from_rows) or active.size > _MATRIX_UP_TO:

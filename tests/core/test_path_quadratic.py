@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from problogit.core.path_quadratic import maximise_by_pivots
@@ -28,6 +28,7 @@ def best_of_all_signs(H: np.ndarray, b: np.ndarray, strength: np.ndarray) -> flo
     return best
 
 
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000))
 def test_pivots_against_every_pattern_of_signs(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -42,6 +43,7 @@ def test_pivots_against_every_pattern_of_signs(seed: int) -> None:
     np.testing.assert_array_equal(found.signs[strength > 0], np.sign(found.u[strength > 0]))
 
 
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000))
 def test_pivots_against_coordinate_descent_on_many_columns(seed: int) -> None:
     rng = np.random.default_rng(seed)

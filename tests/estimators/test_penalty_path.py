@@ -77,7 +77,7 @@ def test_every_value_is_the_fit_at_that_strength(name: str, sparse: bool) -> Non
     X, y = simulated(n=200, p=6, seed=1, shift=0.0 if sparse else 3.0)
     X = sp.csr_array(np.where(np.abs(X) < 0.5, 0.0, X)) if sparse else X
     path = path_of(X, y, PRIORS[name])
-    record, _ = compute_path(path, Grid(12, None, None))
+    record, _ = compute_path(path, Grid(8, None, None))
     for k in range(0, record.n_values, 3):
         factor = float(record.factors[k])
         single = fit(X, y, _Fixed(PRIORS[name], factor))
@@ -163,10 +163,10 @@ def test_a_path_goes_on_while_rare_levels_wait_behind_a_strong_term() -> None:
     dummies = sp.csr_array((np.ones(n), (np.arange(n), level)), shape=(n, levels))
     y = (rng.random(n) < 1 / (1 + np.exp(-2 * x - 2 * rng.normal(size=levels)[level]))).astype(int)
     X = sp.csr_array(sp.hstack([sp.csr_array(30 * x[:, None]), dummies]))
-    record, _ = compute_path(path_of(X, y, plg.Laplace(1.0)), Grid(120, 1e-5, None))
+    record, _ = compute_path(path_of(X, y, plg.Laplace(1.0)), Grid(60, 1e-5, None))
     still = np.flatnonzero(record.n_nonzero == 1)
     gains = np.diff(record.explained)[still[still < record.n_values - 1]]
-    assert (gains < 1e-5).any()  # glmnet's rule alone would have ended here
+    assert (gains < 2e-5).any()  # glmnet's rule alone would have ended here
     assert record.n_nonzero[-1] > 100
 
 
