@@ -20,7 +20,7 @@ __all__ = ["NewtonResult", "Objective", "maximise", "newton_step"]
 
 _HALVINGS = 40
 _CLOSE = 1e-6
-_LAST_STEP = 1e-9  # in all columns together, on the scaled problem: rows within one sd move by no more in log-odds
+_LAST_STEP = 1e-9  # in all columns together: rows within one sd move by no more in log-odds
 
 
 class Objective(Protocol):
