@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from scipy.optimize import OptimizeResult
 
 from problogit.core.coefficients import CoefficientDistribution, PointCoefficients
 from problogit.core.debiased import DebiasedCoefficients
@@ -23,14 +22,11 @@ from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.normal import Normal
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.priors.strengthened import Strengthened
-from problogit.core.scaling import Scaling
 from problogit.data.rows import Array
 from problogit.errors import ConvergenceWarning, EstimationError, InputError, explain
 from problogit.estimate import (
-    Details,
     Estimate,
     Estimator,
-    Finding,
     FitStats,
     LikelihoodInference,
     Provenance,
@@ -44,13 +40,21 @@ from problogit.estimators.linearised import linearised_maximum, linearised_mode
 from problogit.estimators.mle import MLE, MLEDetails
 from problogit.estimators.path_selection import ChosenStrength, choose_strength
 from problogit.estimators.penalized_bootstrap import resample
+from problogit.estimators.penalized_details import (
+    ROADS,
+    PenalizedDetails,
+    convergence_findings,
+    kink_findings,
+    original_units,
+    with_choice,
+)
 from problogit.estimators.penalized_inference import (
     choose_inference,
     data_information,
     distribution,
     effective_df,
 )
-from problogit.estimators.penalized_optimum import SOLVERS, Optimum, choose_solver
+from problogit.estimators.penalized_optimum import SOLVERS, choose_solver
 from problogit.estimators.penalized_problem import (
     ScaledProblem,
     Search,
@@ -67,55 +71,6 @@ __all__ = ["DEFAULT_PRIOR", "Penalized", "PenalizedDetails"]
 
 DEFAULT_PRIOR = Normal(2.5, autoscale=True)
 INFERENCE = ("curvature", "sandwich", "bootstrap", "debiased", "none")
-
-_NAMED = 100  # terms that a finding names
-
-_ROADS = {
-    "newton": "Newton's method",
-    "proximal-newton": "proximal Newton",
-    "lbfgs": "L-BFGS-B",
-    "newton-cg": "Newton-CG",
-}
-
-
-@dataclass(frozen=True, eq=False)
-class PenalizedDetails(Details):
-    """What penalized likelihood knows beside the coefficients.
-
-    Attributes
-    ----------
-    raw : OptimizeResult or None
-        What `scipy.optimize.minimize` returned. ``raw.x`` are the coefficients of the centred and scaled columns
-        (`scaling` leads back), ``raw.fun`` is minus the penalized log-likelihood in those coordinates. None after
-        `load`.
-    prior : ResolvedPrior
-        The prior that was used, one number per parameter and column, original units.
-    scaling : Scaling
-        Centres and scales of the columns.
-    solver : str
-        The road that was taken.
-    violation : float
-        Largest violation of the optimality (KKT) conditions: in units of the gradient of the scaled problem, or of
-        the L1 strength there where that is larger than 1.
-    penalized_loglik : float
-        Log-likelihood plus log prior density, original units.
-    n_modes : int
-        Distinct optima that were found.
-    inference : str
-        What the intervals are: ``curvature``, ``sandwich``, ``bootstrap``, ``debiased`` or ``none``.
-    path : PathRecord or None
-        The path on which the strength was chosen.
-    """
-
-    raw: OptimizeResult | None
-    prior: ResolvedPrior
-    scaling: Scaling
-    solver: str
-    violation: float
-    penalized_loglik: float
-    n_modes: int
-    inference: str
-    path: PathRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -249,7 +204,7 @@ class Penalized(Estimator):
         scaled, found = self._optimise(problem, prior, None if chosen is None else chosen.start)
         fit = self._assemble(problem, prior, scaled, found, inference, started)
         if chosen is not None:
-            fit = _with_choice(fit, chosen, seeds)
+            fit = with_choice(fit, chosen, seeds)
         return self._bootstrapped(fit, seeds, progress, started) if inference == "bootstrap" else fit
 
     def _choose(
@@ -288,7 +243,7 @@ class Penalized(Estimator):
         scaled, found = self._optimise(problem, prior, near if chosen is None else chosen.start)
         if not found.best.converged:
             raise EstimationError(Status.NOT_CONVERGED.value)
-        return _original(scaled, found.best.gamma, prior)
+        return original_units(scaled, found.best.gamma, prior)
 
     def _check_solver(self, prior: ResolvedPrior) -> None:
         if not prior.smooth and self.solver not in ("auto", "proximal-newton"):
@@ -305,13 +260,13 @@ class Penalized(Estimator):
         started: float,
     ) -> Estimate:
         best, gamma = found.best, found.best.gamma
-        beta = _original(scaled, gamma, prior)
+        beta = original_units(scaled, gamma, prior)
         loglik = scaled.objective.likelihood.value(gamma) + problem.log_constant
         kind = inference if inference in ("curvature", "sandwich") else "none"
         data = data_information(kind, scaled.objective, gamma)
         df = effective_df(scaled.objective, gamma, data)
         coefficients: CoefficientDistribution = distribution(kind, problem, scaled, gamma, beta, data)
-        findings = [*found.findings, *_kink_findings(prior, beta, problem), *_convergence_findings(best)]
+        findings = [*found.findings, *kink_findings(prior, beta, problem), *convergence_findings(best)]
         if inference == "debiased":
             coefficients, assumed = debias(problem, scaled, gamma, beta)
             findings += assumed
@@ -325,7 +280,7 @@ class Penalized(Estimator):
             status=Status.CONVERGED if best.converged else Status.NOT_CONVERGED,
             findings=tuple(findings),
             stats=FitStats.of(loglik, df, problem),
-            provenance=Provenance.of(f"{_ROADS[best.solver]}, {best.raw.nit} steps", started),
+            provenance=Provenance.of(f"{ROADS[best.solver]}, {best.raw.nit} steps", started),
             details=PenalizedDetails(
                 raw=best.raw,
                 prior=prior,
@@ -453,59 +408,3 @@ class Penalized(Estimator):
             return f"Firth's penalized likelihood (Jeffreys prior){flic}{how}"
         chosen = "" if self.select is None else f", strength chosen by {selection_of(self.select).describe()}"
         return f"penalized likelihood with prior {self.prior.describe()}{chosen}{how}"
-
-
-def _with_choice(fit: Estimate, chosen: ChosenStrength, seeds: np.random.SeedSequence) -> Estimate:
-    """The path and the choice beside what was estimated at it."""
-    selection = chosen.record.selection
-    text = "" if selection is None else f"; {selection.text}"
-    drawn = selection is not None and selection.criterion == "cv"
-    provenance = replace(
-        fit.provenance,
-        engine=fit.provenance.engine + text,
-        seed=int(str(seeds.entropy)) if drawn else fit.provenance.seed,
-    )
-    details = fit.details
-    if isinstance(details, PenalizedDetails):
-        details = replace(details, path=chosen.record)
-    return replace(fit, findings=chosen.findings + fit.findings, provenance=provenance, details=details)
-
-
-def _original(scaled: ScaledProblem, gamma: Array, prior: ResolvedPrior) -> Array:
-    """Coefficients in original units; those at a kink are put exactly there."""
-    beta = scaled.scaling.to_original(gamma)
-    inner = scaled.objective.prior
-    at_kink = (inner.l1 > 0) & (gamma == inner.loc)
-    return np.asarray(np.where(at_kink, prior.loc, beta))
-
-
-def _kink_findings(prior: ResolvedPrior, beta: Array, problem: Problem) -> list[Finding]:
-    kinked = prior.l1 > 0
-    still = np.flatnonzero(kinked & (beta == prior.loc))
-    if still.size == 0:
-        return []
-    terms = problem.terms
-    where = "0" if not np.any(prior.loc[kinked]) else "the location of their prior"
-    return [
-        Finding(
-            "zeros",
-            "info",
-            f"{still.size} of {int(kinked.sum())} coefficients with an L1 penalty are exactly {where}.",
-            "",
-            tuple(terms[j] for j in still[:_NAMED]),
-        )
-    ]
-
-
-def _convergence_findings(best: Optimum) -> list[Finding]:
-    if best.converged:
-        return []
-    return [
-        Finding(
-            "convergence",
-            "error",
-            f"The optimiser ({_ROADS[best.solver]}) stopped before it converged; the optimality conditions are broken "
-            f"by {best.violation:.2g}. {best.raw.message}",
-            "Try another solver, or look for columns of extreme size.",
-        )
-    ]
