@@ -209,7 +209,7 @@ def _about_likelihood(estimate: Estimate) -> list[Finding]:
     aliases = problem.maximum.aliases
     teller = "start of the steps" if estimate.status is Status.STOPPED else "prior"
     if aliases.dropped.size:
-        equations = "; ".join(aliases.describe(problem.terms))
+        equations = aliases.equations(problem.terms)
         message = f"Some columns are linear combinations of others, which only the {teller} tells apart: {equations}."
         terms = tuple(problem.terms[j] for j in aliases.dropped)
         found.append(

@@ -176,7 +176,7 @@ def _say_gaps(estimate: Estimate, coded: Coded, p: Array) -> tuple[str, ...]:
         outside = coefficients.aliases.outside(as_dense(coded.X[gaps]))
         if outside.any():
             where = show_rows(coded.index, coded.position[gaps[outside]])
-            equations = "; ".join(coefficients.aliases.describe(estimate.terms))
+            equations = coefficients.aliases.equations(estimate.terms)
             notes.append(
                 f"No prediction for {where}: training could not tell columns apart ({equations}), and these rows "
                 "break that relation."

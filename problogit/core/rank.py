@@ -7,7 +7,7 @@ in the span of those kept before it is aliased.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ __all__ = ["Aliases", "find_aliases", "triangle_of"]
 
 _TOLERANCE = 1e-10  # of a column's length, on centred and scaled columns; rounding alone leaves about 1e-14
 _SAMPLE = 20_000
+_PARTS, _EQUATIONS = 12, 12  # that a sentence names
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,15 @@ class Aliases:
                 for k, w in zip(self.kept, weights, strict=True)
                 if abs(w) > 1e-9 * max(largest, 1e-300)
             ]
-            lines.append(f"{terms[column]} = " + (" + ".join(parts) if parts else "0"))
+            more = f" + {len(parts) - _PARTS} more terms" if len(parts) > _PARTS else ""
+            lines.append(f"{terms[column]} = " + (" + ".join(parts[:_PARTS]) + more if parts else "0"))
         return tuple(lines)
+
+    def equations(self, terms: tuple[str, ...]) -> str:
+        """The first equations in one line, and how many were left out."""
+        lines = replace(self, dropped=self.dropped[:_EQUATIONS]).describe(terms)
+        left_out = self.dropped.size - len(lines)
+        return "; ".join(lines) + (f"; and {left_out} more" if left_out else "")
 
 
 def triangle_of(likelihood: BinomialLikelihood, root: Array | None = None) -> Array:

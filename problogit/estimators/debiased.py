@@ -105,9 +105,7 @@ def _collinear(problem: Problem, likelihood: BinomialLikelihood, scaling: Scalin
     aliases = find_aliases(likelihood, scaling)
     what = "columns are nearly linear combinations of one another"
     if aliases.dropped.size:
-        what = (
-            f"columns are linear combinations of one another ({listed(aliases.describe(problem.terms), 4)})"
-        )
+        what = f"columns are linear combinations of one another ({aliases.equations(problem.terms)})"
     return (
         f"inference='debiased' takes a step of the likelihood without its penalty, and {what}, which only the penalty "
         "tells apart. Leave some out, or use inference='bootstrap'."

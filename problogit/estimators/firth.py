@@ -298,7 +298,7 @@ def _alias_findings(aliases: Aliases, problem: Problem) -> list[Finding]:
     dropped = tuple(problem.terms[j] for j in aliases.dropped)
     if not dropped:
         return []
-    equations = "; ".join(aliases.describe(problem.terms))
+    equations = aliases.equations(problem.terms)
     return [
         Finding(
             "aliased",

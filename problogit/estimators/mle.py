@@ -314,7 +314,7 @@ def alias_findings(maximum: Maximum, problem: Problem) -> list[Finding]:
     dropped = tuple(problem.terms[j] for j in maximum.aliases.dropped)
     if not dropped:
         return []
-    equations = "; ".join(maximum.aliases.describe(problem.terms))
+    equations = maximum.aliases.equations(problem.terms)
     return [
         Finding(
             "aliased",

@@ -48,7 +48,7 @@ def check_existence(problem: Problem, prior: ResolvedPrior) -> None:
         problem.likelihood.columns(flat), _part(problem.column_stats, flat), intercept, names
     )
     if found.aliases.dropped.size:
-        equations = "; ".join(found.aliases.describe(names))
+        equations = found.aliases.equations(names)
         raise EstimationError(
             "Columns with a flat prior are linear combinations of one another, so their coefficients are not "
             f"determined: {equations}. Give a proper prior to {_listed([names[j] for j in found.aliases.dropped])}, "
