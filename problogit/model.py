@@ -16,7 +16,8 @@ from problogit.errors import InputError, explain
 from problogit.estimate import Estimator
 from problogit.estimators.bayes import Bayes
 from problogit.estimators.mle import MLE
-from problogit.estimators.path import compute_path, open_path
+from problogit.estimators.path import open_path
+from problogit.estimators.path_recording import compute_path
 from problogit.estimators.penalized import Penalized
 from problogit.estimators.select import checked_grid
 from problogit.execution import Executor

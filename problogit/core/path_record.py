@@ -67,6 +67,8 @@ class PathRecord:
         else NaN. 0: no such part.
     ended : str
         Why the path stopped before its last value; empty where it did not.
+    n_unconverged : int
+        Values at which the optimiser stopped before it converged.
     selection : SelectionRecord or None
     """
 
@@ -81,6 +83,7 @@ class PathRecord:
     l1: Array
     l2: Array
     ended: str
+    n_unconverged: int = 0
     selection: SelectionRecord | None = None
 
     @property

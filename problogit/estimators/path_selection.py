@@ -11,9 +11,10 @@ from problogit.core.priors.resolved import ResolvedPrior
 from problogit.data.rows import Array
 from problogit.errors import EstimationError, InputError, explain
 from problogit.estimate import Finding
-from problogit.estimators.path import Path, Stop, compute_path, insert_stop, open_path
+from problogit.estimators.path import Path, Stop, open_path
 from problogit.estimators.path_cv import cross_validate, deal_for_selection
 from problogit.estimators.path_evidence import MarginalLikelihood
+from problogit.estimators.path_recording import compute_path, insert_stop
 from problogit.estimators.select import CrossValidation, Evidence, InformationCriterion, Selection
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
@@ -107,8 +108,6 @@ def _by_folds(
     rng = np.random.default_rng(np.random.SeedSequence(seeds.entropy))
     folds = deal_for_selection(path.problem, selection.folds, rng, whole_rows=whole_rows)
     record, _ = compute_path(path, selection.grid, progress)
-    if record.n_values < 2:
-        return _Scores(record, np.full(1, np.nan), np.full(1, np.nan), 0)
     found = cross_validate(path, record.factors, folds, progress)
     best = _smallest(found.score)
     if selection.rule == "1se":
@@ -227,6 +226,11 @@ def _grid_findings(path: Path, record: PathRecord, kept: SelectionRecord) -> lis
                 "zero, so that stronger penalties were not tried.",
                 "Begin with a larger value, or leave out `values`.",
             )
+        )
+    if record.n_unconverged:
+        count = f"{record.n_unconverged} of {record.n_values} values of the path"
+        found.append(
+            Finding("path", "warning", f"{count} stopped before they converged; their scores are rough.")
         )
     last = kept.chosen == record.n_values - 1
     if last and not record.ended and record.n_values > 1:

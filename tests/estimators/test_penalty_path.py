@@ -13,8 +13,9 @@ from penalized_cases import coef, fit, problem, simulated
 import problogit as plg
 from problogit.core.priors.base import ResolvablePrior
 from problogit.errors import EstimationError, InputError
-from problogit.estimators.path import Path, compute_path, open_path
+from problogit.estimators.path import Path, open_path
 from problogit.estimators.path_grid import plan_course
+from problogit.estimators.path_recording import compute_path
 from problogit.estimators.select import Grid
 
 CASES = path_figures()
