@@ -94,7 +94,7 @@ def with_choice(fit: Estimate, chosen: ChosenStrength, seeds: np.random.SeedSequ
 
 def original_units(scaled: ScaledProblem, gamma: Array, prior: ResolvedPrior) -> Array:
     """Coefficients in original units; those at a kink are put exactly there."""
-    beta = scaled.scaling.tooriginal_units(gamma)
+    beta = scaled.scaling.to_original(gamma)
     inner = scaled.objective.prior
     at_kink = (inner.l1 > 0) & (gamma == inner.loc)
     return np.asarray(np.where(at_kink, prior.loc, beta))
