@@ -296,3 +296,10 @@ def test_a_strength_that_was_chosen_goes_with_them() -> None:
     )
     (finding,) = [f for f in found.findings if f.code == "selection"]
     assert "take the choice as given" in finding.message
+
+
+def test_what_wide_designs_alias_is_said_in_few_words() -> None:
+    fitted = plg.LogitModel.from_arrays(WIDE, WIDE_Y).fit(plg.Penalized(plg.Laplace(0.2)), progress=False)
+    (finding,) = [f for f in fitted.diagnostics().findings if f.code == "aliased"]
+    assert len(finding.message) < 8000
+    assert "more terms" in finding.message
