@@ -24,7 +24,7 @@ from problogit.core.firth_profile import FirthProfile
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.newton import maximise
 from problogit.core.null import null_intercept
-from problogit.core.rank import Aliases, find_aliases
+from problogit.core.rank import Aliases, find_aliases, full_rank
 from problogit.core.scaling import Scaling
 from problogit.execution import one_blas_thread
 
@@ -104,15 +104,26 @@ def find_firth(likelihood: BinomialLikelihood, scaling: Scaling, near: Array | N
         The maximum, where it is known already (NaN for aliased columns).
     """
     with nullcontext() if likelihood.n_terms > _MANY_COLUMNS else one_blas_thread():
-        aliases = find_aliases(likelihood.in_coordinates(scaling.center, scaling.scale), scaling)
+        scaled = likelihood.in_coordinates(scaling.center, scaling.scale)
+        orthonormal = _orthonormal(scaled)
+        aliases = _no_aliases(likelihood.n_terms)
+        if orthonormal is None or not full_rank(orthonormal[1]):
+            aliases = find_aliases(scaled, scaling)
         kept, scaling = likelihood.columns(aliases.kept), _kept(scaling, aliases)
-        objective, matrix = _coordinates(kept, scaling)
+        if aliases.dropped.size:
+            scaled = kept.in_coordinates(scaling.center, scaling.scale)
+            orthonormal = _orthonormal(scaled)
+        objective, matrix = _coordinates(scaled, scaling, orthonormal)
         if near is not None:
             found = maximise_firth(objective, _solve(matrix, near[aliases.kept]))
             return FirthFit(aliases, objective, matrix, found, (found.point.value,))
         first = maximise_firth(objective, _solve(matrix, _null_point(kept, scaling)))
         found, modes = _highest(objective, first)
         return FirthFit(aliases, objective, matrix, found, modes)
+
+
+def _no_aliases(n_terms: int) -> Aliases:
+    return Aliases(np.arange(n_terms), np.empty(0, dtype=np.int64), np.empty((n_terms, 0)))
 
 
 def _solve(matrix: Array, beta: Array) -> Array:
@@ -130,15 +141,25 @@ def _kept(scaling: Scaling, aliases: Aliases) -> Scaling:
     return Scaling(scaling.center[aliases.kept], scaling.scale[aliases.kept], place)
 
 
-def _coordinates(likelihood: BinomialLikelihood, scaling: Scaling) -> tuple[FirthLikelihood, Array]:
-    scaled = likelihood.in_coordinates(scaling.center, scaling.scale)
-    if likelihood.n_rows * likelihood.n_terms > _ORTHONORMAL_UP_TO:
-        return FirthLikelihood(scaled), scaling.matrix()
+def _orthonormal(scaled: BinomialLikelihood) -> tuple[Array, Array] | None:
+    """Q and R of the columns, where a dense copy of them is small."""
+    if scaled.n_rows * scaled.n_terms > _ORTHONORMAL_UP_TO:
+        return None
     columns = np.vstack([as_dense(scaled.local(block)) for block in scaled.blocks()])
     orthogonal, triangle = qr(columns, mode="economic", overwrite_a=True)
-    size = np.sqrt(likelihood.n_rows)
-    inner = replace(likelihood, X=np.ascontiguousarray(orthogonal * size), block_rows=None)
-    return FirthLikelihood(inner), np.asarray(scaling.matrix() @ np.linalg.inv(triangle) * size)
+    return np.asarray(orthogonal, dtype=np.float64), np.asarray(triangle, dtype=np.float64)
+
+
+def _coordinates(
+    scaled: BinomialLikelihood, scaling: Scaling, orthonormal: tuple[Array, Array] | None
+) -> tuple[FirthLikelihood, Array]:
+    """The penalised likelihood as a function of x, and the matrix with beta = matrix x."""
+    if orthonormal is None:
+        return FirthLikelihood(scaled), scaling.matrix()
+    size = np.sqrt(scaled.n_rows)
+    columns = np.ascontiguousarray(orthonormal[0] * size)
+    inner = replace(scaled, X=columns, center=None, scale=None, block_rows=None)
+    return FirthLikelihood(inner), np.asarray(scaling.matrix() @ np.linalg.inv(orthonormal[1]) * size)
 
 
 def _null_point(likelihood: BinomialLikelihood, scaling: Scaling) -> Array:

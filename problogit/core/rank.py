@@ -18,7 +18,7 @@ from problogit.core.coefficients import as_dense
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.scaling import Scaling
 
-__all__ = ["Aliases", "find_aliases", "triangle_of"]
+__all__ = ["Aliases", "find_aliases", "full_rank", "triangle_of"]
 
 _TOLERANCE = 1e-10  # of a column's length, on centred and scaled columns; rounding alone leaves about 1e-14
 _SAMPLE = 20_000
@@ -86,7 +86,8 @@ def triangle_of(likelihood: BinomialLikelihood, root: Array | None = None) -> Ar
     return triangle
 
 
-def _full_rank(triangle: Array) -> bool:
+def full_rank(triangle: Array) -> bool:
+    """Whether no column of a triangle of the scaled columns repeats others."""
     if triangle.shape[0] < triangle.shape[1]:
         return False
     lengths = np.linalg.norm(triangle, axis=0)
@@ -106,10 +107,10 @@ def find_aliases(likelihood: BinomialLikelihood, scaling: Scaling) -> Aliases:
     none = np.empty(0, dtype=np.int64)
     if likelihood.n_rows > 4 * _SAMPLE:
         sample = likelihood.take(np.arange(0, likelihood.n_rows, likelihood.n_rows // _SAMPLE))
-        if _full_rank(triangle_of(sample)):
+        if full_rank(triangle_of(sample)):
             return Aliases(everything, none, np.empty((p, 0)))
     triangle = triangle_of(likelihood)
-    if _full_rank(triangle):
+    if full_rank(triangle):
         return Aliases(everything, none, np.empty((p, 0)))
     kept, dropped = _in_order(triangle)
     relation = lstsq(triangle[:, kept], triangle[:, dropped])[0] if kept.size else np.empty((0, dropped.size))

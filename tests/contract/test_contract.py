@@ -25,6 +25,7 @@ METHODS = {
     "elastic-net": plg.Penalized(plg.ElasticNet(2.0, 1.0)),
     "student-t": plg.Penalized(plg.StudentT(4, 1.0)),
     "cauchy": plg.Penalized(plg.Cauchy(1.0)),
+    "firth": plg.Penalized(plg.Jeffreys()),
     "early-stopping": plg.Penalized(early_stopping=plg.EarlyStopping(steps=20)),
     "bayes": plg.Bayes(plg.Normal(1.0), draws=600, tune=200, cores=1, rng=1),
     "bayes-laplace": plg.Bayes(plg.Laplace(0.5), draws=600, tune=200, cores=1, rng=1),
@@ -264,7 +265,7 @@ def test_a_very_wide_prior_gives_maximum_likelihood(family):
 
 
 @pytest.mark.parametrize("c", [1e-8, 1e-4, 1e4, 1e8])
-@pytest.mark.parametrize("name", ["mle", "l2-autoscaled"])
+@pytest.mark.parametrize("name", ["mle", "l2-autoscaled", "firth"])
 def test_a_rescaled_column_divides_its_coefficient(name, c):
     arrays = rows("dense")
     moved = arrays | {"X": arrays["X"] * [c, 1.0, 1.0]}
