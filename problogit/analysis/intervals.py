@@ -126,7 +126,10 @@ def _by_default(estimate: Estimate, L: Matrix | None, prob: float, transform: Tr
             return _of_ends(transform(kept.lower), transform(kept.upper))
     if not estimate.method.likelihood_inference(estimate).default:
         return None
-    return _profiled(estimate, _rows(estimate, L), prob, transform)
+    try:
+        return _profiled(estimate, _rows(estimate, L), prob, transform)
+    except EstimationError:
+        return None  # nobody asked for this one
 
 
 def _profiled(

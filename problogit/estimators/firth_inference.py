@@ -19,6 +19,7 @@ from problogit.core.maximum import inverse_information
 from problogit.core.one_step import Linearised
 from problogit.core.profile import ProfileBounds, TermProfile
 from problogit.data.rows import Array
+from problogit.errors import EstimationError
 from problogit.estimate import Estimate
 from problogit.estimators.firth import FirthDetails
 from problogit.problem import Problem
@@ -26,7 +27,7 @@ from problogit.problem import Problem
 __all__ = ["FirthInference", "firth_refusal"]
 
 _LEVEL = 0.95
-_OPERATIONS = 2e9  # n p^3: about five seconds of profiles, which nobody asked for by name
+_OPERATIONS = 5e8  # n p^3: a second or two of profiles, which nobody asked for by name
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +74,19 @@ class FirthInference:
         return problem.likelihood.n_rows * float(problem.n_terms) ** 3 <= _OPERATIONS
 
     def terms(self) -> TermProfile | None:
-        """Ends at 95% and penalised likelihood ratios of all coefficients, where they are the default; else None."""
+        """Ends at 95% and penalised likelihood ratios of all coefficients, where they are the default and are found."""
         if not self.default:
             return None
         problem = self.estimate.problem
         kept, profile = self.fit.aliases.kept, self.fit.profile
         lower, upper, statistic = (np.full(problem.n_terms, np.nan) for _ in range(3))
         C = self.fit.rows(np.eye(kept.size))
-        with self.fit.calm():
-            lower[kept], upper[kept] = profile.bounds(C, float(chdtri(1, 1 - _LEVEL)) / 2)
-            fallen = self.fit.maximum.point.value - profile.values_without_each(C)
+        try:
+            with self.fit.calm():
+                lower[kept], upper[kept] = profile.bounds(C, float(chdtri(1, 1 - _LEVEL)) / 2)
+                fallen = self.fit.maximum.point.value - profile.values_without_each(C)
+        except EstimationError:
+            return None  # asked for by name, what cannot be computed is an error
         statistic[kept] = 2 * np.maximum(fallen, 0.0)
         return TermProfile(_LEVEL, lower, upper, statistic)
 

@@ -201,6 +201,21 @@ def test_ends_where_the_hessian_is_dear_match_an_independent_root_finder():
         assert upper[j] == pytest.approx(independent_end(fit.objective, fit, c, 1), abs=1e-7 * width)
 
 
+@pytest.mark.parametrize("shape", ["blocks", "sparse blocks"])
+def test_profiles_in_blocks_are_those_of_orthonormal_columns(shape, monkeypatch):
+    X, y = simulated(90, 3, seed=6)
+    reference = found(binomial(X, y))
+    expected = reference.profile.bounds(reference.rows(np.eye(4)), DROP)
+    values = reference.profile.values_without_each(reference.rows(np.eye(4)))
+    monkeypatch.setattr(firth_fit, "_ORTHONORMAL_UP_TO", 0)
+    fit = found(binomial(sp.csr_array(X) if shape.startswith("sparse") else X, y, block_rows=17))
+    np.testing.assert_allclose(fit.profile.bounds(fit.rows(np.eye(4)), DROP), expected, atol=1e-7)
+    shift = fit.maximum.point.value - reference.maximum.point.value
+    np.testing.assert_allclose(
+        fit.profile.values_without_each(fit.rows(np.eye(4))) - shift, values, atol=1e-8
+    )
+
+
 def test_the_value_without_columns_is_that_of_the_smaller_space_under_the_same_penalty():
     X, y = simulated()
     like = binomial(X, y)

@@ -337,6 +337,18 @@ def test_a_large_design_shows_wald_until_profiles_are_asked_for(data, monkeypatc
     assert set(fit.summary(interval="profile")["interval"]) == {"confidence-profile"}
 
 
+def test_a_profile_that_fails_is_an_error_only_where_it_was_asked_for(data, monkeypatch):
+    def fails(*_arguments):
+        raise EstimationError("A restricted fit under Jeffreys() stopped.")
+
+    monkeypatch.setattr("problogit.core.firth_profile.FirthProfile.bounds", fails)
+    fit = plg.fit("y ~ x", data, FIRTH)
+    assert set(fit.summary()["interval"]) == {"confidence-wald"}
+    assert set(fit.contrast({"x": 2})["interval"]) == {"confidence-wald"}
+    with pytest.raises(EstimationError, match="stopped"):
+        fit.summary(interval="profile")
+
+
 def test_a_test_within_a_larger_fit_is_that_of_the_terms(data):
     small, big = plg.fit("y ~ x", data, FIRTH), plg.fit("y ~ x + g", data, FIRTH)
     assert plg.anova(small, big).statistic == pytest.approx(big.test("g").statistic, rel=1e-9)
