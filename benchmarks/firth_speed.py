@@ -1,9 +1,9 @@
-"""Firth's penalised likelihood with profile intervals and likelihood-ratio tests, side by side with firthmodels.
+"""Firth's penalized likelihood with profile intervals and likelihood-ratio tests, side by side with firthmodels.
 
     pip install "problogit[bench]"
     OMP_NUM_THREADS=1 python benchmarks/firth_speed.py [--rows 1000] [--terms 50] [--repeats 5] [--seed 0] [--numba]
 
-Every engine fits the same arrays, profiles every coefficient at 95% and tests every coefficient by the penalised
+Every engine fits the same arrays, profiles every coefficient at 95% and tests every coefficient by the penalized
 likelihood ratio over the full design; they are timed in turn, round after round, and the median of each is printed with
 its ratio to problogit. firthmodels is run at its own tolerance (1e-4) and at 1e-8, at which its answers are as exact as
 those of problogit; ``--numba`` adds its compiled backend, whose compilation (tens of seconds) is not timed. Largest

@@ -135,7 +135,7 @@ def kind_notes(estimate: Estimate, kind: str, df: int, wanted: int) -> tuple[str
     """What to keep in mind of a test of a fit whose covariance is not the classical one."""
     if kind == "lr" and estimate.method.prior.joint:
         return (
-            "Of the penalised likelihood: the columns are held at zero, under the penalty of the full design.",
+            "Of the penalized likelihood: the columns are held at zero, under the penalty of the full design.",
         )
     if not estimate.method.refusal("profile", estimate.problem):
         return ()

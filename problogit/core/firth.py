@@ -1,4 +1,4 @@
-"""Firth's penalised likelihood: the log-likelihood plus half the log-determinant of the information.
+"""Firth's penalized likelihood: the log-likelihood plus half the log-determinant of the information.
 
 f(beta) = sum_i kernel_i(beta) + 0.5 log det I(beta), I = X'WX over all columns, W = diag(w m p (1 - p)): the prior of
 Jeffreys as a penalty (Firth 1993, Biometrika 80:27; Heinze & Schemper 2002, Statist. Med. 21:2409). Its gradient is the
@@ -33,7 +33,7 @@ _MOST_COLUMNS = 120  # a Hessian holds p x p (p + 1) / 2 numbers on the way
 
 @dataclass(frozen=True, eq=False)
 class FirthPoint:
-    """The penalised likelihood at one point.
+    """The penalized likelihood at one point.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class FirthPoint:
 
 @dataclass(frozen=True, eq=False)
 class FirthLikelihood:
-    """The penalised likelihood as a function of the coefficients of the likelihood's own columns.
+    """The penalized likelihood as a function of the coefficients of the likelihood's own columns.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ class FirthLikelihood:
         return float(value[0]), score, information, _Rows(p, working, kept[0] if kept else None)
 
     def value(self, beta: Array) -> float:
-        """The penalised likelihood alone: without the leverages, half the work of `point`."""
+        """The penalized likelihood alone: without the leverages, half the work of `point`."""
         kernel, _, information, rows = self._likelihood_parts(beta)
         root = _root(information, rows.weighted)
         return -math.inf if root is None else kernel + _half_log_det(root)

@@ -1,10 +1,10 @@
-"""The maximum of Firth's penalised likelihood from a design as it comes: rank, coordinates, starts, and the way back.
+"""The maximum of Firth's penalized likelihood from a design as it comes: rank, coordinates, starts, and the way back.
 
 Small designs are solved in orthonormal columns, in which the information is well conditioned whatever the units and
 the correlations of the columns; large and sparse ones in scaled columns, block by block. The penalty changes by a
 constant with the coordinates, so that the estimate does not.
 
-A row of high leverage can give the penalised likelihood two maxima: one that follows the row and one that buries it.
+A row of high leverage can give the penalized likelihood two maxima: one that follows the row and one that buries it.
 Where there is such a row the search starts once more, near maximum likelihood, and the higher maximum is taken.
 """
 
@@ -45,12 +45,12 @@ class FirthFit:
     aliases : Aliases
         Rank and repeated columns; everything below is about the kept ones.
     objective : FirthLikelihood
-        The penalised likelihood as a function of x.
+        The penalized likelihood as a function of x.
     matrix : ndarray, shape (rank, rank)
         beta = matrix x, in original units.
     maximum : FirthMaximum
     modes : tuple of float
-        Penalised log-likelihoods of the distinct maxima that were found, the highest first.
+        Penalized log-likelihoods of the distinct maxima that were found, the highest first.
     """
 
     aliases: Aliases
@@ -92,7 +92,7 @@ class FirthFit:
 
 
 def find_firth(likelihood: BinomialLikelihood, scaling: Scaling, near: Array | None = None) -> FirthFit:
-    """Maximise the penalised likelihood over the columns that are not aliased.
+    """Maximise the penalized likelihood over the columns that are not aliased.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def _orthonormal(scaled: BinomialLikelihood) -> tuple[Array, Array] | None:
 def _coordinates(
     scaled: BinomialLikelihood, scaling: Scaling, orthonormal: tuple[Array, Array] | None
 ) -> tuple[FirthLikelihood, Array]:
-    """The penalised likelihood as a function of x, and the matrix with beta = matrix x."""
+    """The penalized likelihood as a function of x, and the matrix with beta = matrix x."""
     if orthonormal is None:
         return FirthLikelihood(scaled), scaling.matrix()
     size = np.sqrt(scaled.n_rows)

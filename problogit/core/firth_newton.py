@@ -1,8 +1,8 @@
-"""The maximum of Firth's penalised likelihood, on the whole space or on a plane, by Newton's method with a line search.
+"""The maximum of Firth's penalized likelihood, on the whole space or on a plane, by Newton's method with a line search.
 
 Where the Hessian is cheap, every step uses it. Elsewhere the information stands for it: positive definite, so that
 every step ascends, and short of the Hessian by terms of order p / n, which are learned from the gradients on the way.
-Each step is halved until the penalised likelihood itself rises. (The plain iteration of the modified score has no such
+Each step is halved until the penalized likelihood itself rises. (The plain iteration of the modified score has no such
 check, and may cycle or run away.)
 
 The maximum is finite wherever the columns have full rank (Kosmidis & Firth 2021, Biometrika 108:71), separated or not.
@@ -102,7 +102,7 @@ def maximise_firth(
     tolerance: float = 1e-10,
     max_iterations: int = 200,
 ) -> FirthMaximum:
-    """Maximise the penalised likelihood over all points, or over start + basis u.
+    """Maximise the penalized likelihood over all points, or over start + basis u.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def _step(point: FirthPoint, correction: Array, basis: Array | None) -> tuple[Ar
 def _search(
     objective: FirthLikelihood, point: FirthPoint, step: Array, decrement: float
 ) -> tuple[FirthPoint | None, int]:
-    """The step, halved until the penalised likelihood rises enough; None where it never does."""
+    """The step, halved until the penalized likelihood rises enough; None where it never does."""
     size = float(np.max(np.abs(step), initial=0.0))
     length = min(1.0, _LARGEST_STEP / size) if size > 0 else 1.0
     trial = objective.point(point.x + length * step)

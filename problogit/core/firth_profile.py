@@ -1,6 +1,6 @@
-"""Profiles of Firth's penalised likelihood: ends of intervals and constrained maxima, over the full design.
+"""Profiles of Firth's penalized likelihood: ends of intervals and constrained maxima, over the full design.
 
-The profile of c'x at t is the largest penalised likelihood among the points with c'x = t, the penalty being that of the
+The profile of c'x at t is the largest penalized likelihood among the points with c'x = t, the penalty being that of the
 information over all columns (the definition of logistf; Heinze & Schemper 2002). An end of the interval is where it is
 `drop` below its maximum, found by Newton's method on the two conditions (Venzon & Moolgavkar 1988), as in `profile`.
 The start is a curve, not a line: skewness moves the end and bends the way to it, and both are had for all combinations
@@ -10,7 +10,7 @@ Where the Hessian is dear, minus the Hessian is the information at the point plu
 That is not exact away from the maximum, and need not be: value and gradient at the last point are exact, so that an
 error of the matrix enters an end only through the square of the last step.
 
-Far out on separated data the penalised likelihood of a plane can have several maxima. There the profile is the largest
+Far out on separated data the penalized likelihood of a plane can have several maxima. There the profile is the largest
 of those found from the way out and from scattered starts (of small problems; of large ones the first is taken).
 """
 
@@ -46,7 +46,7 @@ _HIGHER = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class FirthProfile:
-    """The penalised likelihood about its maximum.
+    """The penalized likelihood about its maximum.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class FirthProfile:
         C : ndarray, shape (k, p)
             Rows that are not zero.
         drop : float
-            How far the penalised likelihood may fall.
+            How far the penalized likelihood may fall.
         """
         paths = self._paths(C)
         ends = np.empty((2, C.shape[0]))
@@ -91,12 +91,12 @@ class FirthProfile:
         return ends[0], ends[1]
 
     def values_without_each(self, C: Array) -> Array:
-        """Largest penalised likelihood where one row of C x alone is zero, for each row, shape (k,)."""
+        """Largest penalized likelihood where one row of C x alone is zero, for each row, shape (k,)."""
         paths, x = self._paths(C), self.maximum.point.x
         return np.array([self.value_without(c[None], paths.at(j, -float(c @ x), x)) for j, c in enumerate(C)])
 
     def value_without(self, K: Array, start: Array | None = None) -> float:
-        """Largest penalised likelihood among the points with K x = 0; K of shape (k, p) and full row rank.
+        """Largest penalized likelihood among the points with K x = 0; K of shape (k, p) and full row rank.
 
         `start` is where to look from; it is moved to the plane.
         """

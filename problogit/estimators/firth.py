@@ -52,13 +52,13 @@ class FirthDetails(Details):
     Attributes
     ----------
     raw : OptimizeResult or None
-        ``raw.x`` are the coefficients of the columns that the search used, ``raw.fun`` minus the penalised
+        ``raw.x`` are the coefficients of the columns that the search used, ``raw.fun`` minus the penalized
         log-likelihood there. None after `load`.
     prior : Jeffreys
     penalized_loglik : float
         Log-likelihood plus half the log-determinant of the information, original units of the columns.
     modes : tuple of float
-        Penalised log-likelihoods of the distinct maxima that were found, less that of the highest.
+        Penalized log-likelihoods of the distinct maxima that were found, less that of the highest.
     leverage : float
         Largest leverage of one trial at the estimate.
     flic : float or None

@@ -1,4 +1,4 @@
-"""Likelihood inference under Jeffreys' prior: profiles and likelihood ratios of the penalised likelihood.
+"""Likelihood inference under Jeffreys' prior: profiles and likelihood ratios of the penalized likelihood.
 
 The smaller model of a test keeps the penalty of the larger one, the information over all columns: the columns tested
 are held at zero, not left out (Heinze & Schemper 2002). Likelihood ratios of two separate fits would compare penalties
@@ -59,7 +59,7 @@ class FirthInference:
         return found
 
     def ratio(self, hypothesis: Array) -> float:
-        """Penalised likelihood ratio of ``hypothesis @ beta = 0``, over the columns that are kept."""
+        """Penalized likelihood ratio of ``hypothesis @ beta = 0``, over the columns that are kept."""
         K = self.fit.rows(hypothesis)
         K = K / np.linalg.norm(K, axis=1)[:, None]
         with self.fit.calm():
@@ -74,7 +74,7 @@ class FirthInference:
         return problem.likelihood.n_rows * float(problem.n_terms) ** 3 <= _OPERATIONS
 
     def terms(self) -> TermProfile | None:
-        """Ends at 95% and penalised likelihood ratios of all coefficients, where they are the default and are found."""
+        """Ends at 95% and penalized likelihood ratios of all coefficients, where they are the default and are found."""
         if not self.default:
             return None
         problem = self.estimate.problem
@@ -91,7 +91,7 @@ class FirthInference:
         return TermProfile(_LEVEL, lower, upper, statistic)
 
     def summary_columns(self) -> dict[str, Array]:
-        """`lr_statistic`, the penalised likelihood ratio of "this coefficient is zero", and its `p_value`.
+        """`lr_statistic`, the penalized likelihood ratio of "this coefficient is zero", and its `p_value`.
 
         Wald's `statistic` and `p_value` where the design is too large for profiles that nobody asked for, and under
         sampling weights; nothing with another kind of inference. No p-value is 0 by underflow.
@@ -126,14 +126,14 @@ class FirthInference:
 
 
 def firth_refusal(question: str, problem: Problem) -> str:
-    """Sampling weights make no likelihood of a sample; a score test has no penalised form here."""
+    """Sampling weights make no likelihood of a sample; a score test has no penalized form here."""
     if question in ("lr", "profile") and problem.weights_type == "sampling":
         return (
-            "Under sampling weights the penalised likelihood is not that of a sample, so profile intervals and "
+            "Under sampling weights the penalized likelihood is not that of a sample, so profile intervals and "
             "likelihood-ratio tests do not exist. Use Wald intervals and `test(term, kind='wald')`."
         )
     if question == "score":
         return (
-            "A score test under Jeffreys() is not available. Use kind='lr', the penalised likelihood ratio."
+            "A score test under Jeffreys() is not available. Use kind='lr', the penalized likelihood ratio."
         )
     return ""

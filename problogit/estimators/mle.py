@@ -381,7 +381,7 @@ def separation_findings(maximum: Maximum, problem: Problem, *, one_sided: bool) 
     keep = "Keep the infinite estimate with its one-sided interval, or fit" if one_sided else "Fit"
     bayes = "" if problem.weights_type == "sampling" else ", or Bayes()"
     remedy = (
-        f"{keep} what is finite: Firth's penalised likelihood, Penalized(Jeffreys()), or a proper prior, "
+        f"{keep} what is finite: Firth's penalized likelihood, Penalized(Jeffreys()), or a proper prior, "
         f"Penalized(Normal(2.5, autoscale=True)){bayes}."
     )
     return [Finding("separation", "warning", sentence, remedy, concerned)]

@@ -79,7 +79,7 @@ class Penalized(Estimator):
 
     Maximises sum_i log-likelihood_i + log prior(beta). Normal is the L2 penalty (ridge), Laplace the L1 penalty (lasso,
     exact zeros), ElasticNet both; ``Penalized(Flat())`` is maximum likelihood and ``Penalized(Jeffreys())`` Firth's
-    penalised likelihood, with profile intervals and likelihood-ratio tests of its own.
+    penalized likelihood, with profile intervals and likelihood-ratio tests of its own.
 
     Parameters
     ----------
@@ -352,7 +352,7 @@ class Penalized(Estimator):
         return super().refusal(question, problem)
 
     def likelihood_inference(self, estimate: Estimate) -> LikelihoodInference:
-        """Under Jeffreys' prior, of the penalised likelihood over the full design."""
+        """Under Jeffreys' prior, of the penalized likelihood over the full design."""
         if isinstance(estimate.details, FirthDetails):
             return FirthInference(estimate)
         return super().likelihood_inference(estimate)

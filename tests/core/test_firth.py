@@ -1,4 +1,4 @@
-"""Firth's penalised likelihood: derivatives, the search, its profiles, and data with more than one maximum."""
+"""Firth's penalized likelihood: derivatives, the search, its profiles, and data with more than one maximum."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def simulated(n=60, k=3, seed=0, strength=1.0):
     return X, y
 
 
-def penalised_by_definition(like: BinomialLikelihood, beta) -> float:
+def penalized_by_definition(like: BinomialLikelihood, beta) -> float:
     """ell + 0.5 log det X'WX, written out over rows."""
     X = like.X.toarray() if sp.issparse(like.X) else like.X
     eta = X @ beta + like.offset
@@ -79,10 +79,10 @@ def test_value_gradient_and_hessian_match_the_definition_and_finite_differences(
     like = shaped(shape)
     objective, beta = FirthLikelihood(like), np.array([0.2, -0.4, 0.6, 0.1])
     point = objective.point(beta)
-    assert point.value == pytest.approx(penalised_by_definition(like, beta), abs=1e-11)
+    assert point.value == pytest.approx(penalized_by_definition(like, beta), abs=1e-11)
     assert objective.value(beta) == pytest.approx(point.value, abs=1e-12)
     np.testing.assert_allclose(
-        point.gradient, differences(lambda b: penalised_by_definition(like, b), beta), atol=2e-7
+        point.gradient, differences(lambda b: penalized_by_definition(like, b), beta), atol=2e-7
     )
     hessian = differences(lambda b: objective.point(b).gradient, beta)
     np.testing.assert_allclose(
@@ -113,10 +113,10 @@ def test_the_maximum_has_no_gradient_by_definition(shape):
     fit = found(like)
     assert fit.maximum.converged
     np.testing.assert_allclose(
-        differences(lambda b: penalised_by_definition(like, b), fit.beta, 1e-5), 0, atol=1e-6
+        differences(lambda b: penalized_by_definition(like, b), fit.beta, 1e-5), 0, atol=1e-6
     )
     value = fit.maximum.point.kernel + fit.log_penalty
-    assert value == pytest.approx(penalised_by_definition(like, fit.beta), abs=1e-10)
+    assert value == pytest.approx(penalized_by_definition(like, fit.beta), abs=1e-10)
 
 
 def test_blocks_scaled_columns_and_dense_copies_find_the_same_maximum(monkeypatch):
@@ -222,14 +222,14 @@ def test_the_value_without_columns_is_that_of_the_smaller_space_under_the_same_p
     fit = found(like)
 
     def held(u):  # x1 and x3 at zero
-        return penalised_by_definition(like, np.array([u[0], 0, u[1], 0]))
+        return penalized_by_definition(like, np.array([u[0], 0, u[1], 0]))
 
     best = -minimize(lambda u: -held(u), np.zeros(2), method="BFGS", options={"gtol": 1e-9}).fun
     value = fit.profile.value_without(fit.rows(np.eye(4)[[1, 3]]))
     shift = fit.log_penalty - (fit.maximum.point.value - fit.maximum.point.kernel)
     assert value + shift == pytest.approx(best, abs=1e-9)
     everything = fit.profile.value_without(fit.rows(np.eye(4)))
-    assert everything + shift == pytest.approx(penalised_by_definition(like, np.zeros(4)), abs=1e-10)
+    assert everything + shift == pytest.approx(penalized_by_definition(like, np.zeros(4)), abs=1e-10)
 
 
 # -- more than one maximum -------------------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ def test_of_two_maxima_the_higher_is_taken_against_a_grid():
     assert fit.modes[0] - fit.modes[1] == pytest.approx(2.883, abs=0.001)
     slopes = np.linspace(-0.5, 4, 91)
     best = max(
-        penalised_by_definition(like, np.array([a, b])) for b in slopes for a in np.linspace(-1, 2, 31)
+        penalized_by_definition(like, np.array([a, b])) for b in slopes for a in np.linspace(-1, 2, 31)
     )
     highest = fit.maximum.point.kernel + fit.log_penalty
     assert best <= highest <= best + 0.01

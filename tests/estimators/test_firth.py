@@ -74,7 +74,7 @@ def test_profile_intervals_against_r(fits, name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_penalised_likelihood_ratios_against_r(fits, name):
+def test_penalized_likelihood_ratios_against_r(fits, name):
     case, fit = CASES[name], fitted(fits, name)
     summary = fit.summary()
     np.testing.assert_allclose(summary["lr_statistic"], case["lr_statistic"], rtol=1e-7)
@@ -85,7 +85,7 @@ def test_penalised_likelihood_ratios_against_r(fits, name):
         found = fit.test(case["tested"]["term"])
         assert found.df == case["tested"]["df"]
         assert found.statistic == pytest.approx(case["tested"]["lr_statistic"], rel=1e-8)
-        assert "penalised likelihood" in str(found)
+        assert "penalized likelihood" in str(found)
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if CASES[name]["flic"] is not None])

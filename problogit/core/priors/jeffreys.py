@@ -16,7 +16,7 @@ __all__ = ["Jeffreys"]
 class Jeffreys(ResolvablePrior):
     """Jeffreys' prior of all coefficients together: log p(beta) = 0.5 log det I(beta), I the Fisher information.
 
-    ``Penalized(Jeffreys())`` is Firth's penalised likelihood: estimates that are finite under separation and for a
+    ``Penalized(Jeffreys())`` is Firth's penalized likelihood: estimates that are finite under separation and for a
     constant response, nearly free of the bias of maximum likelihood in small samples, and the same whatever the units
     of the columns. The information is that of all columns, the intercept included, so that this prior is always the
     whole prior: it cannot be one of several in `Priors`.

@@ -3,7 +3,7 @@
     pip install firthmodels formulaic pandas
     python check_firth.py
 
-Its estimates, profile ends (Venzon-Moolgavkar) and penalised likelihood-ratio p-values are taken at tight tolerances.
+Its estimates, profile ends (Venzon-Moolgavkar) and penalized likelihood-ratio p-values are taken at tight tolerances.
 Counts of trials are given to it row by row, and frequency weights as repeated rows.
 """
 

@@ -1,8 +1,8 @@
-# Firth's penalised likelihood: brglm2 (mean bias reduction) for the estimates, and our own profiles in R.
+# Firth's penalized likelihood: brglm2 (mean bias reduction) for the estimates, and our own profiles in R.
 #
 #     Rscript make_firth.R             writes firth.json beside this script
 #
-# brglm2 has no profile intervals and no penalised likelihood-ratio tests, so these come from a restricted maximisation
+# brglm2 has no profile intervals and no penalized likelihood-ratio tests, so these come from a restricted maximisation
 # of log-likelihood + 0.5 log det X'WX (the information always of the full design: the definition of logistf) and uniroot.
 # The estimates are those of the same maximisation, which is compared with brglm2 here wherever brglm2 converges.
 # Layout and conventions: ../README.md.
