@@ -22,6 +22,7 @@ from problogit.core.firth import FirthLikelihood
 from problogit.core.firth_newton import FirthMaximum, maximise_firth
 from problogit.core.firth_profile import FirthProfile
 from problogit.core.likelihood import BinomialLikelihood
+from problogit.core.maximum import inverse_information
 from problogit.core.newton import maximise
 from problogit.core.null import null_intercept
 from problogit.core.rank import Aliases, find_aliases, full_rank
@@ -74,8 +75,8 @@ class FirthFit:
         """Inverse information, or inverse of information + correction, original units."""
         point = self.maximum.point
         total = point.information if correction is None else point.information + correction
-        half = np.asarray(self.matrix @ np.linalg.inv(np.linalg.cholesky((total + total.T) / 2)).T)
-        return half @ half.T
+        covariance = self.matrix @ inverse_information(total) @ self.matrix.T
+        return np.asarray((covariance + covariance.T) / 2)
 
     def calm(self) -> AbstractContextManager[None]:
         """BLAS on one thread where there are few columns."""

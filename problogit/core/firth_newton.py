@@ -48,6 +48,8 @@ class Metric:
     @staticmethod
     def of(information: Array, correction: Array | None = None) -> Metric:
         """Of minus the Hessian = information + correction, or of the information alone."""
+        if information.size == 0:
+            return Metric(information, definite=True)  # LAPACK complains of nothing, and on standard output
         total = information if correction is None else information + correction
         factor = cholesky(total)
         if factor is not None:

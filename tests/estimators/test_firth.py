@@ -237,6 +237,36 @@ def test_more_columns_than_rows_are_refused():
         plg.LogitModel.from_arrays(rng.normal(size=(5, 8)), [0, 1, 0, 1, 1]).fit(FIRTH)
 
 
+def test_a_single_column_and_the_smallest_samples(capfd):
+    alone = plg.fit("y ~ 1", {"y": [0, 0, 0]}, FIRTH)
+    assert alone.coef["Intercept"] == pytest.approx(np.log(0.5 / 3.5))
+    table = alone.summary()
+    level = alone.estimate.details.penalized_loglik - 1.9207294103470
+
+    def height(b):
+        p = expit(b)
+        return 3 * np.log1p(-p) + 0.5 * np.log(3 * p * (1 - p))
+
+    assert height(table.loc["Intercept", "lower"]) == pytest.approx(level, abs=1e-6)
+    assert height(table.loc["Intercept", "upper"]) == pytest.approx(level, abs=1e-6)
+    slope = plg.LogitModel.from_arrays([[1.0], [2.0], [3.0]], [1, 1, 0], intercept=False).fit(FIRTH)
+    assert np.isfinite(slope.summary()[["lower", "upper"]].to_numpy()).all()
+    two = plg.fit("y ~ x", {"x": [1.0, 2.0], "y": [0, 1]}, FIRTH)
+    assert two.coef["x"] == pytest.approx(
+        2 * np.log(3)
+    )  # each outcome of one row counts as one and a half to a half
+    shown = capfd.readouterr()
+    assert shown.out == shown.err == ""
+
+
+@pytest.mark.parametrize("offset", [50.0, -700.0])
+def test_an_extreme_offset_moves_the_intercept_alone(data, offset):
+    plain = plg.fit("y ~ x", data, FIRTH)
+    moved = plg.LogitModel("y ~ x", data, offset=np.full(80, offset)).fit(FIRTH)
+    assert moved.converged
+    np.testing.assert_allclose(moved.coef - plain.coef, [-offset, 0], atol=1e-8)
+
+
 def test_two_maxima_are_reported():
     rng = np.random.default_rng(36)
     x = np.r_[rng.normal(size=39), 20.0]
