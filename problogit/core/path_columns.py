@@ -155,6 +155,8 @@ def weighted_squares(block: Block, weights: Array) -> Array:
     if not isinstance(block, np.ndarray):
         weighted = sp.csc_array(block.multiply(weights[:, None]))
         return np.asarray((block.T @ weighted).todense())
+    if block.shape[1] == 0:
+        return np.empty((0, 0))
     upper = dsyrk(1.0, np.asfortranarray(block) * np.sqrt(weights)[:, None], trans=1)
     return np.asarray(np.triu(upper) + np.triu(upper, 1).T)
 

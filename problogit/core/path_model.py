@@ -28,6 +28,8 @@ _RIDGE = 1e-7  # of the diagonal: collinear columns then share a coefficient, an
 def inverse_of(matrix: Array) -> Array:
     """Inverse of a symmetric positive definite matrix after equilibration; NaN where there is none."""
     diagonal = np.diag(matrix)
+    if diagonal.size == 0:
+        return np.empty((0, 0))
     if not np.all(diagonal > 0):
         return np.full_like(matrix, np.nan)
     root = np.sqrt(diagonal)

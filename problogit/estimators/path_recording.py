@@ -205,9 +205,10 @@ def _df(path: Path, stop: Stop, *, wanted: bool) -> float:
     """Effective degrees of freedom; NaN where they are neither wanted nor cheap."""
     prior = path.scaled.objective.prior
     active = int(np.count_nonzero((prior.l1 == 0) | (stop.gamma != prior.loc)))
-    if prior.quadratic and prior.separable and not np.any(prior.curvature(prior.loc)):
-        return float(active)  # an L1 penalty alone: as many as are not zero
     rows = path.scaled.objective.likelihood.n_rows
-    if not wanted and min(rows, active) * float(active) * rows > _DF_WORK:
-        return float("nan")
+    if min(rows, active) * float(active) * rows > _DF_WORK:
+        if prior.quadratic and prior.separable and not np.any(prior.curvature(prior.loc)):
+            return float(active)  # an L1 penalty alone: as many as are not zero
+        if not wanted:
+            return float("nan")
     return effective_df(path.objective(stop.factor), stop.gamma)

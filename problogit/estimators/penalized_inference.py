@@ -123,7 +123,8 @@ def effective_df(objective: PenalizedLikelihood, gamma: Array, data: Array | Non
     """
     prior = objective.prior
     active = np.flatnonzero((prior.l1 == 0) | (gamma != prior.loc))
-    if active.size == 0 or (active.size > _RANK_UP_TO and not prior.curvature(gamma)[active].any()):
+    bent = bool(prior.curvature(gamma)[active].any())
+    if active.size == 0 or (active.size > _RANK_UP_TO and not bent):
         return float(active.size)
     if data is None and (active.size > _MATRIX_UP_TO or active.size > 2 * objective.likelihood.n_rows):
         from_rows = _df_by_rows(objective, gamma)
@@ -132,10 +133,12 @@ def effective_df(objective: PenalizedLikelihood, gamma: Array, data: Array | Non
     part = objective.restricted(active, gamma)
     if data is None:
         _, _, data = part.likelihood.information(gamma[active])
+    if not bent:
+        return _rank(data)
     total = data + part.prior.hessian(gamma[active])
     if is_positive_definite(total):
         return float(np.einsum("ij,ji->", inverse_information(total), data))
-    return _rank(data) if not part.prior.hessian(gamma[active]).any() else float("nan")
+    return float("nan")
 
 
 def _rank(gram: Array) -> float:

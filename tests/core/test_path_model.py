@@ -81,6 +81,15 @@ def test_the_inverse_belongs_to_the_hessian_after_every_change(sparse: bool) -> 
     check()
 
 
+def test_a_model_may_begin_without_columns(capfd: pytest.CaptureFixture[str]) -> None:
+    for sparse in (False, True):
+        found, Z = columns(sparse=sparse)
+        model = QuadraticModel(found, np.empty(0, dtype=np.intp), np.full(60, 0.2), np.empty(0))
+        model.append(np.array([3, 1]), np.zeros(2))
+        np.testing.assert_allclose(model.hessian, 0.2 * Z[:, [3, 1]].T @ Z[:, [3, 1]], rtol=1e-6)
+    assert capfd.readouterr() == ("", "")  # LAPACK complains there of what it is given
+
+
 def test_repeated_columns_leave_the_model_usable() -> None:
     X = np.random.default_rng(4).normal(size=(40, 3))[:, [0, 1, 2, 1, 1]]
     ones = np.ones(40)

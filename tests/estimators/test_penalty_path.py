@@ -208,6 +208,25 @@ def test_effective_degrees_of_freedom_along_the_path() -> None:
     assert 1.0 <= record.df[0] < record.df[-1] <= 7.0
 
 
+def test_repeated_columns_count_once_in_the_degrees_of_freedom() -> None:
+    X, y = simulated(n=150, p=4, seed=9)
+    once, _ = compute_path(path_of(X, y, plg.Laplace(1.0)), Grid(8, None, None))
+    twice, _ = compute_path(path_of(np.column_stack([X, X]), y, plg.Laplace(1.0)), Grid(8, None, None))
+    np.testing.assert_allclose(twice.df, once.df, atol=1e-6)
+    np.testing.assert_allclose(twice.loglik, once.loglik, rtol=1e-7)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_path_without_an_intercept(sparse: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    X, y = simulated(n=150, p=4, seed=9)
+    design = sp.csr_array(X) if sparse else X
+    path = plg.LogitModel.from_arrays(design, y, intercept=False).path(plg.Laplace(1.0), n_values=8).record
+    assert path.factors[0] == pytest.approx(np.abs(X.T @ (y - 0.5)).max(), rel=1e-9)
+    single = fit(design, y, plg.Laplace(1 / path.factors[4]), data={"intercept": False})
+    np.testing.assert_allclose(path.coefficients[[4]].toarray()[0], coef(single), atol=1e-4)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_what_has_no_path_is_refused() -> None:
     X, y = simulated(n=60, p=3)
     model = plg.LogitModel.from_arrays(X, y)
