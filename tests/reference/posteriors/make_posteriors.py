@@ -143,6 +143,14 @@ def sample(case: Case, X: np.ndarray, y: np.ndarray, m: np.ndarray) -> tuple[np.
     }
 
 
+def error_of_sd(x: np.ndarray) -> float:
+    """Monte Carlo error of an sd, from that of the mean squared deviation (arviz-stats 0.8 takes that of the draws)."""
+    from arviz_stats.base import array_stats
+
+    squares = (x - x.mean()) ** 2
+    return float(array_stats.mcse(squares, method="mean") / (2 * np.sqrt(squares.mean())))
+
+
 # ---- figures ----------------------------------------------------------------------------------------------------
 def figures(draws: np.ndarray) -> dict[str, list[float]]:
     """Moments, quantiles, their Monte Carlo errors and diagnostics of draws (chain, draw, quantity), by arviz-stats."""
@@ -157,7 +165,7 @@ def figures(draws: np.ndarray) -> dict[str, list[float]]:
         "mean": each(np.mean),
         "mean_mcse": each(array_stats.mcse, method="mean"),
         "sd": each(np.std, ddof=1),
-        "sd_mcse": each(array_stats.mcse, method="sd"),
+        "sd_mcse": each(error_of_sd),
     }
     for q in QUANTILES:
         key = f"q{100 * q:g}"
