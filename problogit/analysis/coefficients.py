@@ -69,7 +69,8 @@ def summary(estimate: Estimate, prob: float = 0.95, interval: str | None = None)
         Index `term`; columns ``estimate, std_error, lower, upper, interval``, then the method's own. Coefficients that
         are infinite under separation have no standard error and a one-sided profile interval; those whose posterior
         mean or sd need not exist (finding ``moments``) show their median and no standard error. The level is in
-        ``attrs["prob"]``.
+        ``attrs["prob"]``. For maximum likelihood `statistic` and `p_value` are Wald's whatever the interval; the
+        likelihood-ratio p-value that goes with a profile interval is that of `test(term)`.
     """
     import pandas as pd
 
