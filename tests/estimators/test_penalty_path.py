@@ -18,7 +18,7 @@ from problogit.estimators.path_grid import plan_course
 from problogit.estimators.path_recording import compute_path
 from problogit.estimators.select import Grid
 
-CASES = path_figures()
+FIGURES = path_figures()
 
 
 def path_of(X: Any, y: Any, prior: ResolvablePrior, **keywords: Any) -> Path:
@@ -30,9 +30,9 @@ def walked(path: Path, factors: Any) -> list:
     return list(path.walk(plan_course(path.scaled, Grid(len(factors), None, tuple(factors)))))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_objective_and_support_at_every_strength_against_glmnet(name: str) -> None:
-    case = CASES[name]
+    case = FIGURES[name]
     X, y = path_data(case["data"])
     strength, alpha = np.array(case["strength"]), case["alpha"]
     prior = plg.Laplace(1.0) if alpha == 1 else plg.ElasticNet(alpha, 1 - alpha)
@@ -71,10 +71,10 @@ PRIORS = {
 
 
 # A sparse design is not centred, so that no prior can be put on the intercept at the means.
-CASES = [(name, False) for name in PRIORS] + [(name, True) for name in PRIORS if name != "intercept-at-mean"]
+LAYOUTS = [(name, False) for name in PRIORS] + [(name, True) for name in PRIORS if name != "intercept-at-mean"]
 
 
-@pytest.mark.parametrize(("name", "sparse"), CASES)
+@pytest.mark.parametrize(("name", "sparse"), LAYOUTS)
 def test_every_value_is_the_fit_at_that_strength(name: str, sparse: bool) -> None:
     X, y = simulated(n=200, p=6, seed=1, shift=0.0 if sparse else 3.0)
     X = sp.csr_array(np.where(np.abs(X) < 0.5, 0.0, X)) if sparse else X
