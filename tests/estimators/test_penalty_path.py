@@ -71,7 +71,9 @@ PRIORS = {
 
 
 # A sparse design is not centred, so that no prior can be put on the intercept at the means.
-LAYOUTS = [(name, False) for name in PRIORS] + [(name, True) for name in PRIORS if name != "intercept-at-mean"]
+LAYOUTS = [(name, False) for name in PRIORS] + [
+    (name, True) for name in PRIORS if name != "intercept-at-mean"
+]
 
 
 @pytest.mark.parametrize(("name", "sparse"), LAYOUTS)
