@@ -1,10 +1,10 @@
-"""Bayesian inference by NUTS in whitened coordinates."""
+"""Bayesian inference: the method, what it refuses, and which engine samples."""
 
 from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -13,11 +13,11 @@ from problogit.core.blocks import Array
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.priors.base import ResolvablePrior
 from problogit.errors import ConvergenceWarning, EstimationError, InputError, explain
-from problogit.estimate import Estimate, Estimator, Finding, FitStats, Provenance, Status
-from problogit.estimators.nuts_op import NutsRun, NutsSettings, run_nuts
+from problogit.estimate import Estimate, Estimator, Finding
+from problogit.estimators.nuts import sample_by_nuts
+from problogit.estimators.nuts_op import NutsSettings
 from problogit.estimators.penalized import DEFAULT_PRIOR, Penalized
 from problogit.estimators.posterior import BayesDetails
-from problogit.estimators.posterior_checks import check_draws, measure
 from problogit.estimators.propriety import check_proper, moment_findings
 from problogit.estimators.whitened import whiten
 from problogit.problem import Problem
@@ -28,7 +28,6 @@ __all__ = ["Bayes", "BayesDetails"]
 
 SAMPLERS = ("nuts",)
 _LEAST_DRAWS = 4  # r-hat splits each chain in two and needs a variance of each half
-_START = 2.0  # chains start uniformly in (-2, 2)^p of the whitened coordinates: wider than the posterior
 
 
 @dataclass(frozen=True)
@@ -106,43 +105,23 @@ class Bayes(Estimator):
         _check_weights(problem)
         prior = self.prior.resolve(problem)
         check_proper(problem, prior)
-        posterior = whiten(problem, prior)
-        seeds = seed_sequence(self.rng)
-        first, second = seeds.spawn(2)
-        start = np.random.default_rng(first).uniform(-_START, _START, (self.chains, posterior.size))
         settings = NutsSettings(self.draws, self.tune, self.chains, self.cores, self.target_accept)
-        run = run_nuts(posterior, start, settings, int(second.generate_state(1)[0]), progress)
-        coefficients = DrawnCoefficients(posterior.to_beta(run.z))
-        convergence = measure(coefficients.chains)
-        judged = check_draws(convergence, run.statistics, problem.terms)
-        _speak_up(judged)
-        return Estimate(
-            problem=problem,
-            method=self,
-            coefficients=coefficients,
-            status=Status.DIAGNOSTICS_FAILED if judged else Status.CONVERGED,
-            findings=(*judged, *moment_findings(problem, prior)),
-            stats=_stats(problem, coefficients.location),
-            provenance=Provenance.of(
-                _describe_run(run, self),
-                started,
-                ("pymc", "pytensor", "arviz-stats"),
-                cast(int, seeds.entropy),
-            ),
-            details=BayesDetails(
-                prior=prior,
-                statistics=run.statistics,
-                extra={},
-                r_hat=convergence.r_hat,
-                ess_bulk=convergence.ess_bulk,
-                ess_tail=convergence.ess_tail,
-                mcse_mean=convergence.mcse_mean,
-                mode=posterior.to_beta(np.zeros(posterior.size)),
-                mode_is_exact=posterior.exact_mode,
-                gradients=run.gradients,
-                processes=run.processes,
-                raw=run.raw,
-            ),
+        target = whiten(problem, prior)
+        found = sample_by_nuts(
+            problem,
+            self,
+            target,
+            prior=prior,
+            settings=settings,
+            seeds=seed_sequence(self.rng),
+            progress=progress,
+        )
+        _speak_up(found.findings)
+        seconds = time.perf_counter() - started
+        return replace(
+            found,
+            findings=(*found.findings, *moment_findings(problem, prior)),
+            provenance=replace(found.provenance, seconds=seconds),
         )
 
     def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
@@ -189,17 +168,3 @@ def _speak_up(findings: tuple[Finding, ...]) -> None:
     if findings:
         text = " ".join(f"{finding.message} {finding.remedy}".strip() for finding in findings)
         warnings.warn(text, ConvergenceWarning, stacklevel=4)
-
-
-def _stats(problem: Problem, location: Array) -> FitStats:
-    """Log-likelihood at the posterior mean; AIC and BIC mean nothing here."""
-    loglik = problem.likelihood.value(location) + problem.log_constant
-    return FitStats.of(loglik, float("nan"), problem)
-
-
-def _describe_run(run: NutsRun, method: Bayes) -> str:
-    where = f"{run.processes} processes" if run.processes > 1 else "one process"
-    return (
-        f"PyMC NUTS in whitened coordinates, {method.chains} chains of {method.tune} + {method.draws} steps in "
-        f"{where}, {run.gradients} gradient evaluations"
-    )

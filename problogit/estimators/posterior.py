@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from problogit.core.blocks import Array
 from problogit.core.priors.resolved import ResolvedPrior
-from problogit.estimate import Details
+from problogit.estimate import Details, FitStats
+from problogit.problem import Problem
 
-__all__ = ["BayesDetails"]
+__all__ = ["BayesDetails", "posterior_stats"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,3 +59,9 @@ class BayesDetails(Details):
     def posterior_mode(self) -> Array | None:
         """`mode` where it is exact."""
         return self.mode if self.mode_is_exact else None
+
+
+def posterior_stats(problem: Problem, location: Array) -> FitStats:
+    """Log-likelihood at the posterior mean; AIC and BIC mean nothing here."""
+    loglik = problem.likelihood.value(location) + problem.log_constant
+    return FitStats.of(loglik, float("nan"), problem)

@@ -1,0 +1,27 @@
+"""What a sampler knows of a posterior."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from problogit.core.blocks import Array
+
+__all__ = ["Target"]
+
+
+class Target(Protocol):
+    """A log density on R^size that is nearly a standard normal, and the way from there to the coefficients."""
+
+    @property
+    def size(self) -> int:
+        """Dimension."""
+
+    @property
+    def exact_mode(self) -> bool:
+        """True where z = 0 is the posterior mode, False where it is that of a Gaussian stand-in."""
+
+    def evaluate(self, z: Array) -> tuple[float, Array]:
+        """Log density and gradient at z, shape (size,)."""
+
+    def to_beta(self, z: Array) -> Array:
+        """Coefficients in original units from z, shape (..., size) -> (..., n_terms)."""
