@@ -4,7 +4,7 @@ With c = X'(w s) and m = w times trials the kernel is
 
     sum_i w_i s_i eta_i - m_i log(1 + exp(eta_i)) = c'b + constant - sum_i m_i log(1 + exp(eta_i)),
 
-one exponential and one logarithm a row. It is `BinomialLikelihood.gradient` to within rounding of the largest terms,
+one exponential a row, and one logarithm for every few rows: that of a product. It is `BinomialLikelihood.gradient` to within rounding of the largest terms,
 n eps max |eta|: enough to accept or reject a proposal, not to report a log-likelihood. Where exp overflows, the stable
 form is used.
 """
@@ -22,6 +22,7 @@ from problogit.core.likelihood import BinomialLikelihood
 __all__ = ["DenseDensity"]
 
 _BLOCK_VALUES = 64_000  # columns lie row by row in the cache
+_FACTORS = 8  # rows whose 1 + odds are multiplied before the logarithm is taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,17 +41,23 @@ class _Block:
         np.exp(odds, out=odds)
         more = odds + 1.0
         p = np.divide(odds, more, out=odds)
-        logs = np.log(more, out=more)
         if self.trials is None:
-            return float(logs.sum()), p
+            return _log_of_product(more), p
         p *= self.trials
-        return float(self.trials @ logs), p
+        return float(self.trials @ np.log(more, out=more)), p
 
     def stable_softplus(self, b: Array) -> tuple[float, Array]:
         """The same at log-odds whose exponential is not a number."""
         eta = b @ self.columns + (0.0 if self.offset is None else self.offset)
         trials = np.ones_like(eta) if self.trials is None else self.trials
         return float(trials @ np.logaddexp(0.0, eta)), trials * expit(eta)
+
+
+def _log_of_product(factors: Array) -> float:
+    """The sum of the logarithms; infinite where a product of a few factors is too large for a float."""
+    even = factors.size - factors.size % _FACTORS
+    products = np.multiply.reduce(factors[:even].reshape(_FACTORS, -1), axis=0)
+    return float(np.log(products, out=products).sum() + np.log(factors[even:]).sum())
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,6 +55,8 @@ class WhitenedPosterior:
         True where the design was multiplied by `root` once and for all.
     exact_mode : bool
         True where `center` is the posterior mode, False where it is that of the Gaussian stand-in.
+    parabola : Parabola or None
+        The log prior as a function of z where it is one.
     """
 
     likelihood: BinomialLikelihood | DenseDensity
@@ -64,6 +66,7 @@ class WhitenedPosterior:
     root: Array
     direct: bool
     exact_mode: bool
+    parabola: Parabola | None = None
 
     @property
     def size(self) -> int:
@@ -74,6 +77,10 @@ class WhitenedPosterior:
         """Log density (the kernel of the likelihood plus the log prior) and its gradient at z."""
         # Far out on a divergent path numbers overflow; the sampler rejects the point.
         with np.errstate(over="ignore", invalid="ignore"):
+            if self.direct and self.parabola is not None:
+                value, gradient = self.likelihood.gradient(z)
+                prior_value, slope = self.parabola.evaluate(z)
+                return value + prior_value, gradient + slope
             gamma = self.center + (self.root @ z if self.root.ndim == 2 else self.root * z)
             prior_value, slope = self._log_prior(gamma)
             if self.direct:
@@ -115,6 +122,27 @@ class WhitenedPosterior:
         return np.asarray(np.linalg.solve(self.root, away) if self.root.ndim == 2 else away / self.root)
 
 
+@dataclass(frozen=True, eq=False)
+class Parabola:
+    """value + slope'z - z'bend z / 2."""
+
+    value: float
+    slope: Array
+    bend: Array
+
+    @classmethod
+    def of(cls, prior: ResolvedPrior, center: Array, root: Array) -> Parabola | None:
+        """A Gaussian log prior of gamma = center + root z; None for every other, and where `root` is a diagonal."""
+        if root.ndim == 1 or not (prior.smooth and prior.quadratic):
+            return None
+        return cls(prior.value(center), prior.gradient(center) @ root, root.T @ prior.hessian(center) @ root)
+
+    def evaluate(self, z: Array) -> tuple[float, Array]:
+        """Value and gradient."""
+        bent = self.bend @ z
+        return self.value + float((self.slope - 0.5 * bent) @ z), self.slope - bent
+
+
 def whiten(problem: Problem, prior: ResolvedPrior) -> WhitenedPosterior:
     """Find the mode and the curvature there, and change coordinates.
 
@@ -127,14 +155,16 @@ def whiten(problem: Problem, prior: ResolvedPrior) -> WhitenedPosterior:
     scaled, gamma, root, exact = _gaussian_shape(problem, prior)
     likelihood = scaled.objective.likelihood
     direct = isinstance(likelihood.X, np.ndarray) and likelihood.X.size <= _WHITENED_VALUES
+    moved = prior.scaled(scaled.scaling)
     return WhitenedPosterior(
         DenseDensity.of(_multiplied(likelihood, gamma, root)) if direct else likelihood,
-        prior.scaled(scaled.scaling),
+        moved,
         scaled.scaling,
         gamma,
         root,
         direct,
         exact,
+        Parabola.of(moved, gamma, root),
     )
 
 
