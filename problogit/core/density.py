@@ -4,9 +4,9 @@ With c = X'(w s) and m = w times trials the kernel is
 
     sum_i w_i s_i eta_i - m_i log(1 + exp(eta_i)) = c'b + constant - sum_i m_i log(1 + exp(eta_i)),
 
-one exponential a row, and one logarithm for every few rows: that of a product. It is `BinomialLikelihood.gradient` to within rounding of the largest terms,
-n eps max |eta|: enough to accept or reject a proposal, not to report a log-likelihood. Where exp overflows, the stable
-form is used.
+one exponential a row, and one logarithm for every few rows: that of a product. It is `BinomialLikelihood.gradient` to
+within rounding of the largest terms, n eps max |eta|: enough to accept or reject a proposal, not to report a
+log-likelihood. Where exp overflows, the stable form is used.
 """
 
 from __future__ import annotations
