@@ -37,6 +37,7 @@ LAYERS = (
         "core.newton_cg",
         "core.null",
         "core.one_step",
+        "core.pareto",
         "core.path*",
         "core.profile",
         "core.proximal*",
