@@ -38,11 +38,17 @@ class Status(enum.Enum):
     STOPPED = "The fit was stopped before the maximum of the likelihood, as asked."
     NOT_CONVERGED = "The optimiser stopped before it converged; do not report these numbers."
     DIAGNOSTICS_FAILED = "The sampler's diagnostics give reason not to trust these draws yet."
+    INTERRUPTED = "Sampling was interrupted: these are the draws made until then, fewer than asked for."
 
     @property
     def trusted(self) -> bool:
         """True where the numbers may be reported as they are."""
         return self in (Status.CONVERGED, Status.STOPPED)
+
+    @property
+    def ended(self) -> bool:
+        """False where an optimiser stopped early, a sampler was interrupted or its diagnostics failed."""
+        return self not in (Status.NOT_CONVERGED, Status.DIAGNOSTICS_FAILED, Status.INTERRUPTED)
 
 
 @dataclass(frozen=True)

@@ -287,7 +287,7 @@ class Fit:
     @property
     def converged(self) -> bool:
         """False where the optimiser stopped early or the sampler's diagnostics failed."""
-        return self.estimate.status not in (Status.NOT_CONVERGED, Status.DIAGNOSTICS_FAILED)
+        return self.estimate.status.ended
 
     @property
     def raw(self) -> Any:

@@ -238,6 +238,10 @@ def _refit_and_predict(
         # What a refit would warn of is in its status, and counted in the notes.
         warnings.simplefilter("ignore", ProblogitWarning)
         refit = method.estimate(problem.reweighted(multiples))
+    if (
+        refit.status is Status.INTERRUPTED
+    ):  # draws so far are for the user who asked for them, not for averages
+        raise KeyboardInterrupt
     rows = problem.rows
     return predicted_log_odds(refit.predictor, rows.X[held_out], rows.offset[held_out]), refit.status
 

@@ -36,7 +36,7 @@ _ROW_CHECKS = ("influence of single rows", "outcomes against the fit", "link tes
 _GRAM = 1e9  # products that the information matrix may take in passing
 _COLUMNS = 300
 # Within one severity what decides whether there is an estimate at all comes first, then what an engine says of itself.
-_FIRST = ("convergence", "separation", "constant-response", "aliased", "separation-unchecked")
+_FIRST = ("interrupted", "convergence", "separation", "constant-response", "aliased", "separation-unchecked")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def diagnostics(estimate: Estimate, full: bool | None = None) -> Diagnostics:
 def _first_checks(estimate: Estimate, found: list[Finding]) -> list[Check]:
     """What every fit is asked: whether it is where it should be, and whether the data separate."""
     codes = {finding.code for finding in found}
-    converged = Check("convergence", "no" if estimate.status is Status.NOT_CONVERGED else "yes")
+    converged = Check("convergence", "yes" if estimate.status.ended else "no")
     if "separation-unchecked" in codes:
         reason = next(f.message for f in found if f.code == "separation-unchecked")
         return [converged, Check("separation", reason, done=False)]

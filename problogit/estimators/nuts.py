@@ -9,7 +9,7 @@ import numpy as np
 
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.priors.resolved import ResolvedPrior
-from problogit.estimate import Estimate, Estimator, Provenance, Status
+from problogit.estimate import Estimate, Estimator, Finding, Provenance, Status
 from problogit.estimators.nuts_op import NutsRun, NutsSettings, run_nuts
 from problogit.estimators.posterior import BayesDetails, posterior_stats
 from problogit.estimators.posterior_checks import check_draws, measure
@@ -58,11 +58,14 @@ def sample_by_nuts(
     coefficients = DrawnCoefficients(target.to_beta(run.z))
     convergence = measure(coefficients.chains)
     judged = check_draws(convergence, run.statistics, problem.terms)
+    ended = Status.DIAGNOSTICS_FAILED if judged else Status.CONVERGED
+    if run.interrupted:
+        ended, judged = Status.INTERRUPTED, (_interruption(run, settings), *judged)
     return Estimate(
         problem=problem,
         method=method,
         coefficients=coefficients,
-        status=Status.DIAGNOSTICS_FAILED if judged else Status.CONVERGED,
+        status=ended,
         findings=judged,
         stats=posterior_stats(problem, coefficients.location),
         provenance=Provenance.of(
@@ -88,9 +91,22 @@ def sample_by_nuts(
     )
 
 
+def _interruption(run: NutsRun, settings: NutsSettings) -> Finding:
+    chains, draws = run.z.shape[:2]
+    return Finding(
+        "interrupted",
+        "error",
+        f"Sampling was interrupted: {chains} of {settings.chains} chains are kept, each with {draws} of "
+        f"{settings.draws} draws.",
+        "Use these numbers for a first look only. Fit again and let it finish, or ask for less: Bayes(draws=500).",
+    )
+
+
 def _describe_run(run: NutsRun, settings: NutsSettings) -> str:
     where = f"{run.processes} processes" if run.processes > 1 else "one process"
+    chains, draws = run.z.shape[:2]
+    ended = " (interrupted)" if run.interrupted else ""
     return (
-        f"PyMC NUTS in whitened coordinates, {settings.chains} chains of {settings.tune} + {settings.draws} steps in "
-        f"{where}, {run.gradients} gradient evaluations"
+        f"PyMC NUTS in whitened coordinates, {chains} chains of {settings.tune} + {draws} steps{ended} in {where}, "
+        f"{run.gradients} gradient evaluations"
     )

@@ -24,24 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit.core.blocks import Array
-from problogit.errors import EstimationError
+from problogit.estimators.nuts_watch import STATISTICS, ChainStopped, NutsSettings, Watch
 from problogit.progress import Progress
 
 __all__ = ["Density", "NutsRun", "NutsSettings", "processes_for", "run_nuts"]
 
-STATISTICS = (
-    "diverging",
-    "energy",
-    "lp",
-    "n_steps",
-    "tree_depth",
-    "reached_max_treedepth",
-    "step_size",
-    "acceptance_rate",
-)
 _NO_COMPILER = {"mode": "FAST_COMPILE"}
 _WORKER = "worker_chain_"  # PyMC's name for the process of a chain
-_BETWEEN_REPORTS = 50
 _REMEMBERED = 64  # more than nearly every path has steps
 
 
@@ -54,17 +43,6 @@ class Density(Protocol):
 
     def evaluate(self, z: Array) -> tuple[float, Array]:
         """Log density and gradient."""
-
-
-@dataclass(frozen=True)
-class NutsSettings:
-    """How long to sample, and on how many cores (None: as many as there are)."""
-
-    draws: int
-    tune: int
-    chains: int
-    cores: int | None
-    target_accept: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +61,9 @@ class NutsRun:
     seconds : float
         Wall time of sampling, start-up included.
     raw : object
-        What `pymc.sample` returned: InferenceData (PyMC 5) or DataTree (PyMC 6).
+        What `pymc.sample` returned: InferenceData (PyMC 5) or DataTree (PyMC 6); None where it was interrupted.
+    interrupted : bool
+        True where the chains were stopped before their last draw.
     """
 
     z: Array
@@ -92,6 +72,7 @@ class NutsRun:
     processes: int
     seconds: float
     raw: Any
+    interrupted: bool = False
 
 
 def processes_for(chains: int, cores: int | None) -> int:
@@ -127,14 +108,28 @@ def run_nuts(
         The same seed gives the same draws on any number of cores.
     progress : Progress
         Told about draws of all chains and divergences.
+
+    Returns
+    -------
+    NutsRun
+        After Ctrl-C the draws made until then, in chains of one length.
+
+    Raises
+    ------
+    EstimationError
+        A chain failed, or its process died.
+    KeyboardInterrupt
+        Ctrl-C before there were draws to return.
     """
     import pymc as pm
+    from pymc.sampling.parallel import ParallelSamplingError
     from pymc.step_methods.hmc.integration import CpuLeapfrogIntegrator
 
     began = time.perf_counter()
     processes = processes_for(settings.chains, settings.cores)
-    watch = _Watch(settings, progress)
-    with _quiet(), _children_end_with_parent(), pm.Model():
+    watch = Watch(settings, processes, progress)
+    raw = None
+    with _quiet(), _children_end_with_parent(), watch.interrupts(), pm.Model():
         z = pm.Flat("z", shape=density.size)
         pm.Potential("log_density", _as_operation(density)(z)[0])
         step = pm.NUTS(
@@ -160,17 +155,21 @@ def run_nuts(
                 blas_cores=None,
                 compile_kwargs=_NO_COMPILER,
             )
-        except (ValueError, _ChainStopped):
-            # PyMC swallows Ctrl-C and then fails, or goes on, with the chains it has.
-            if watch.complete:
+        except (KeyboardInterrupt, ChainStopped):
+            watch.interrupted = True
+        except Exception as error:
+            if (
+                not watch.interrupted
+            ):  # else PyMC has swallowed Ctrl-C, and then failed on chains without draws
+                if isinstance(error, (RuntimeError, ParallelSamplingError, EOFError, OSError)):
+                    raise watch.failure(error) from error
                 raise
-            raise KeyboardInterrupt from None
-        except RuntimeError as error:
-            raise EstimationError(f"The sampler failed: {error}") from error
         finally:
             progress.finish()
-    if not watch.complete:
-        raise KeyboardInterrupt
+    if raw is None or not watch.complete:
+        draws, found = watch.so_far()
+        seconds = time.perf_counter() - began
+        return NutsRun(draws, found, watch.gradients, processes, seconds, None, not watch.complete)
     statistics = {name: np.asarray(raw["sample_stats"][name].values) for name in STATISTICS}
     draws = np.asarray(raw["posterior"]["z"].values, dtype=np.float64)
     return NutsRun(draws, statistics, watch.gradients, processes, time.perf_counter() - began, raw)
@@ -252,54 +251,6 @@ class _Recall:
         return found
 
 
-class _ChainStopped(Exception):
-    """A chain ended before its last draw."""
-
-
-@dataclass
-class _Watch:
-    """PyMC's callback: counts draws, reports progress, notices that a chain was interrupted."""
-
-    settings: NutsSettings
-    progress: Progress
-    gradients: int = 0
-    divergences: int = 0
-    unreported: int = 0
-    done: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def per_chain(self) -> int:
-        """Iterations of one chain."""
-        return self.settings.draws + self.settings.tune
-
-    @property
-    def complete(self) -> bool:
-        """True when every chain made every draw."""
-        return sum(self.done.values()) == self.settings.chains * self.per_chain
-
-    def __call__(self, trace: Any, draw: Any) -> None:
-        """Take note of one draw."""
-        if not self.done:
-            # Only now: a progress bar runs a thread, and the chains have been forked.
-            self.progress.start("Sampling", self.settings.chains * self.per_chain)
-        if draw.chain not in self.done:
-            self._check_others()
-        self.done[draw.chain] = self.done.get(draw.chain, 0) + 1
-        self.gradients += int(draw.stats[0]["tree_size"])
-        self.divergences += bool(draw.stats[0]["diverging"]) and not draw.tuning
-        self.unreported += 1
-        if self.unreported == _BETWEEN_REPORTS or self.complete:
-            note = f"{self.divergences} divergences" if self.divergences else ""
-            self.progress.advance(self.unreported, note)
-            self.unreported = 0
-
-    def _check_others(self) -> None:
-        """Chains that run one after the other end before the next begins, unless Ctrl-C ended them."""
-        unfinished = sum(count < self.per_chain for count in self.done.values())
-        if unfinished >= processes_for(self.settings.chains, self.settings.cores):
-            raise _ChainStopped
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """No compilation, one BLAS thread a chain, and none of the warnings that are about PyMC's insides."""
@@ -340,6 +291,9 @@ class _Token:
 
 
 def _die_with_parent(token: object) -> None:  # noqa: ARG001  # multiprocessing passes it
+    """In a chain's process: Ctrl-C in a terminal goes to all processes, and the parent alone decides what it means."""
+    if multiprocessing.current_process().name.startswith(_WORKER):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux" and multiprocessing.current_process().name.startswith(_WORKER):
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from problogit.analysis.coefficients import odds_ratios, summary, terms_without_moments
 from problogit.analysis.diagnostics import diagnostics
+from problogit.estimate import Status
 from problogit.tables.grid import Grid
 from problogit.tables.numbers import count, decimals_for, fixed, interval_text, p_value, percent, significant
 
@@ -39,7 +40,8 @@ def head_text(estimate: Estimate) -> str:
     problem = estimate.problem
     formula = f"{problem.design.formula}\n" if problem.design.formula else ""
     modelled = f"{problem.response.describe()}; {sample_text(estimate)}"
-    return f"Logistic regression: {estimate.method.describe()}\n{formula}{modelled}"
+    partial = ", interrupted" if estimate.status is Status.INTERRUPTED else ""
+    return f"Logistic regression: {estimate.method.describe()}{partial}\n{formula}{modelled}"
 
 
 def sample_text(estimate: Estimate) -> str:
