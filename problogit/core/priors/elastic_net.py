@@ -20,6 +20,7 @@ __all__ = ["ElasticNet"]
 
 _BEYOND_ERFCX = 1e8
 """Above this l1/sqrt(2 l2), erfcx(z) = 1/(z sqrt(pi)) to machine precision and the density is Laplace's."""
+_NEARLY_LASSO = 300.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +114,23 @@ class ElasticNet(Prior):
         laplace = (l2 <= 0) | (z > _BEYOND_ERFCX)
         mixed = 0.5 * np.log(2.0 * math.pi / ridge) + np.log(erfcx(np.where(laplace, 0.0, z)))
         return np.where(laplace, math.log(2.0) - np.log(np.where(laplace, l1, 1.0)), mixed)
+
+    @property
+    def variance(self) -> Real:
+        """(1 + a^2 - a h(a)) / l2, with a = l1 / sqrt(l2) and h the normal's hazard; 2 / l1^2 where l2 is 0."""
+        l1, l2 = np.broadcast_arrays(np.asarray(self.l1, dtype=np.float64), self.l2)
+        ridge = np.where(l2 > 0, l2, 1.0)
+        a = l1 / np.sqrt(ridge)
+        lasso = (l2 <= 0) | (a > _NEARLY_LASSO)  # there the difference below would lose its digits
+        bent = np.where(lasso, 0.0, a)
+        mixed = (1.0 + bent**2 - bent * math.sqrt(2.0 / math.pi) / erfcx(bent / math.sqrt(2.0))) / ridge
+        tail = 1.0 - 5.0 * l2 / np.where(lasso, l1, 1.0) ** 2
+        return np.asarray(np.where(lasso, 2.0 / np.where(lasso, l1, 1.0) ** 2 * tail, mixed))
+
+    def draw(self, rng: np.random.Generator, n: int) -> Array:
+        """Random numbers by inversion."""
+        l1, l2, loc = (np.asarray(part, dtype=np.float64) for part in (self.l1, self.l2, self.loc))
+        return _draw(l1, l2, loc, rng, (n, np.size(self.loc)))
 
     def log_density(self, beta: Array) -> Array:
         """Log density."""

@@ -70,6 +70,15 @@ class Elementwise(ABC):
         """Name of the family."""
         return type(self).__name__
 
+    @property
+    @abstractmethod
+    def variance(self) -> Real:
+        """Variance of the density: inf for a flat prior and where it diverges, NaN where there is no mean either."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, n: int) -> Array:
+        """Random coefficients, shape (n, k) for parameters of shape (k,); a flat prior has none."""
+
     @abstractmethod
     def log_density(self, beta: Array) -> Array:
         """Log density, normalised where proper; shape of `beta`."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from problogit.core.priors.base import Prior
 from problogit.core.priors.columns import Array, Real
+from problogit.errors import InputError, explain
 
 __all__ = ["Flat"]
 
@@ -44,6 +45,22 @@ class Flat(Prior):
     def spread(self) -> Real:
         """Infinity."""
         return np.inf
+
+    @property
+    def variance(self) -> Real:
+        """Infinity."""
+        return np.inf
+
+    def draw(self, rng: np.random.Generator, n: int) -> Array:
+        """Refused: the density does not integrate to one."""
+        raise InputError(
+            explain(
+                "prior",
+                "must be proper to be drawn from",
+                self.describe(),
+                "Give it a scale, as in Normal(2.5).",
+            )
+        )
 
     def log_density(self, beta: Array) -> Array:
         """Zeros."""

@@ -81,6 +81,15 @@ class Laplace(Prior):
         """The scale."""
         return self.scale
 
+    @property
+    def variance(self) -> Real:
+        """2 scale^2."""
+        return 2.0 * self.scale * self.scale
+
+    def draw(self, rng: np.random.Generator, n: int) -> Array:
+        """Laplace random numbers."""
+        return np.asarray(self.loc + self.scale * rng.laplace(size=(n, np.size(self.loc))))
+
     def log_density(self, beta: Array) -> Array:
         """Log density."""
         return np.asarray(-np.abs(beta - self.loc) / self.scale - np.log(self.scale) - math.log(2.0))

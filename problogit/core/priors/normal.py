@@ -73,6 +73,15 @@ class Normal(Prior):
         """The standard deviation."""
         return self.scale
 
+    @property
+    def variance(self) -> Real:
+        """scale^2."""
+        return self.scale * self.scale
+
+    def draw(self, rng: np.random.Generator, n: int) -> Array:
+        """Normal random numbers."""
+        return np.asarray(self.loc + self.scale * rng.standard_normal((n, np.size(self.loc))))
+
     def log_density(self, beta: Array) -> Array:
         """Log density."""
         z = (beta - self.loc) / self.scale

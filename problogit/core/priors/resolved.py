@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from problogit.core.priors.columns import Array, Coordinates, Indices
 from problogit.core.priors.elementwise import Elementwise
+from problogit.errors import InputError, explain, listed
 
 __all__ = ["ResolvedPrior"]
 
@@ -100,6 +101,30 @@ class ResolvedPrior:
         """Scale of each column's prior, shape (n_terms,); inf where it is flat, NaN where the family has none."""
         return self._gather(lambda prior: prior.spread, np.inf)
 
+    @property
+    def variance(self) -> Array:
+        """Variance of each column's prior, shape (n_terms,); inf where it is flat or heavy-tailed, NaN without a mean."""
+        return self._gather(lambda prior: prior.variance, np.inf)
+
+    def draw(self, rng: np.random.Generator, n: int) -> Array:
+        """Draws of the coefficients from the prior, shape (n, n_terms).
+
+        Raises
+        ------
+        InputError
+            Some column is flat.
+        """
+        if self.flat.any():
+            named = listed([term for term, flat in zip(self.terms, self.flat, strict=True) if flat])
+            remedy = "Give every term, and the intercept, a proper prior."
+            raise InputError(explain("prior", "must be proper to be drawn from", f"flat for {named}", remedy))
+        out = np.empty((n, self.n_terms))
+        for index, prior in self.blocks:
+            out[:, index] = prior.draw(rng, n)
+        if self.anchor is not None:
+            out[:, self.intercept] -= out @ self.anchor
+        return out
+
     def _gather(self, read: Callable[[Elementwise], Any], flat: float) -> Array:
         out = np.full(self.n_terms, flat)
         for index, prior in self.blocks:
@@ -112,7 +137,7 @@ class ResolvedPrior:
             out[index] = function(prior, points[index])
         return out
 
-    def _own_points(self, beta: Array) -> Array:
+    def own_points(self, beta: Array) -> Array:
         """Where each column's prior is evaluated: `beta`, with the intercept moved to its anchor. (..., n_terms)."""
         if self.anchor is None:
             return beta
@@ -126,7 +151,7 @@ class ResolvedPrior:
 
     def batch(self, betas: Array) -> Array:
         """Log prior density of every row of `betas`, (n_draws, n_terms) -> (n_draws,)."""
-        points = self._own_points(np.asarray(betas, dtype=np.float64))
+        points = self.own_points(np.asarray(betas, dtype=np.float64))
         total = np.zeros(points.shape[:-1])
         for index, prior in self.blocks:
             total += prior.log_density(points[..., index]).sum(axis=-1)
@@ -137,7 +162,7 @@ class ResolvedPrior:
 
         Differences are taken before the sum, so that normalising constants cost no digits.
         """
-        points = self._own_points(np.asarray(beta, dtype=np.float64))
+        points = self.own_points(np.asarray(beta, dtype=np.float64))
         total = 0.0
         for index, prior in self.blocks:
             peak = prior.log_density(np.broadcast_to(prior.location, index.shape).astype(np.float64))
@@ -146,7 +171,7 @@ class ResolvedPrior:
 
     def gradient(self, beta: Array) -> Array:
         """Gradient of the smooth part of the log prior density, shape (n_terms,)."""
-        slope = self._elementwise(lambda prior, points: prior.gradient(points), self._own_points(beta))
+        slope = self._elementwise(lambda prior, points: prior.gradient(points), self.own_points(beta))
         if self.anchor is None:
             return slope
         return slope + slope[self.intercept] * self.anchor
@@ -155,7 +180,7 @@ class ResolvedPrior:
         def bend(prior: Elementwise, points: Array) -> Array:
             return prior.majorant(points) if majorant else prior.curvature(points)
 
-        return self._elementwise(bend, self._own_points(beta))
+        return self._elementwise(bend, self.own_points(beta))
 
     def curvature(self, beta: Array, majorant: bool = False) -> Array:
         """Diagonal of `hessian`, shape (n_terms,)."""

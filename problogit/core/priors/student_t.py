@@ -113,6 +113,17 @@ class StudentT(Prior):
         """The scale."""
         return self.scale
 
+    @property
+    def variance(self) -> Real:
+        """scale^2 df / (df - 2) for df > 2; infinite for df > 1, and undefined below."""
+        df = np.asarray(self.df, dtype=np.float64)
+        finite = self.scale * self.scale * df / np.where(df > 2, df - 2.0, 1.0)
+        return np.asarray(np.where(df > 2, finite, np.where(df > 1, np.inf, np.nan)))
+
+    def draw(self, rng: np.random.Generator, n: int) -> Array:
+        """Random numbers of Student's t."""
+        return np.asarray(self.loc + self.scale * rng.standard_t(self.df, (n, np.size(self.loc))))
+
     def log_density(self, beta: Array) -> Array:
         """Log density."""
         return _log_density((beta - self.loc) / self.scale, self.df, self.scale)
@@ -203,6 +214,15 @@ class Cauchy(Prior):
     def spread(self) -> Real:
         """The scale."""
         return self.scale
+
+    @property
+    def variance(self) -> Real:
+        """NaN: there is no mean either."""
+        return np.nan
+
+    def draw(self, rng: np.random.Generator, n: int) -> Array:
+        """Cauchy random numbers."""
+        return np.asarray(self.loc + self.scale * rng.standard_cauchy((n, np.size(self.loc))))
 
     def log_density(self, beta: Array) -> Array:
         """-log(pi scale (1 + z^2))."""
