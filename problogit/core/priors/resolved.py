@@ -103,7 +103,7 @@ class ResolvedPrior:
 
     @property
     def variance(self) -> Array:
-        """Variance of each column's prior, shape (n_terms,); inf where it is flat or heavy-tailed, NaN without a mean."""
+        """Variance of each column's prior, shape (n_terms,); inf where flat or heavy-tailed, NaN without a mean."""
         return self._gather(lambda prior: prior.variance, np.inf)
 
     def draw(self, rng: np.random.Generator, n: int) -> Array:
