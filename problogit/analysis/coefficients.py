@@ -129,7 +129,7 @@ def odds_ratios(
 
     steps = _units(estimate, units)
     left_out = None if intercept else estimate.problem.intercept
-    rows = None if units is None else unit_rows(steps)
+    rows = None if units is None else unit_rows(estimate, steps)
     found = bounds(estimate, rows, prob, interval, exponential)
     ratio = estimate.coefficients.marginals(rows).point(exponential, statistic="median")
     table = pd.DataFrame({"odds_ratio": ratio, **_bound_columns(found)}, index=_terms(estimate))

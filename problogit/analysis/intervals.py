@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from problogit.analysis.profile import PROFILE, profile_interval
 from problogit.core.coefficients import Marginals, as_dense, check_kind
+from problogit.core.infinite import AliasedCoefficients
 from problogit.data.rows import Array, Matrix
 from problogit.errors import EstimationError, InputError
 from problogit.estimate import Estimate
@@ -50,9 +51,18 @@ def _same(values: Array) -> Array:
     return values
 
 
-def unit_rows(units: Array) -> Matrix:
-    """One row for each coefficient, times its unit; sparse, because there may be very many."""
-    return sp.csr_array(sp.diags_array(units))
+def unit_rows(estimate: Estimate, units: Array) -> Matrix:
+    """One row for each coefficient as it is reported, times its unit; sparse, because there may be very many.
+
+    Beside an aliased column, whose coefficient is held at zero, a coefficient stands for its share of that column too.
+    """
+    rows = sp.csr_array(sp.diags_array(units))
+    if not isinstance(estimate.coefficients, AliasedCoefficients):
+        return rows
+    aliases = estimate.coefficients.aliases
+    shares = sp.coo_array(units[aliases.kept][:, None] * aliases.relation)
+    places = (aliases.kept[shares.coords[0]], aliases.dropped[shares.coords[1]])
+    return sp.csr_array(rows + sp.coo_array((shares.data, places), shape=rows.shape))
 
 
 def bounds(
@@ -115,7 +125,7 @@ def bounds(
 
 
 def _rows(estimate: Estimate, L: Matrix | None) -> Array:
-    return np.eye(len(estimate.terms)) if L is None else as_dense(L)
+    return as_dense(unit_rows(estimate, np.ones(len(estimate.terms))) if L is None else L)
 
 
 def _by_default(estimate: Estimate, L: Matrix | None, prob: float, transform: Transform) -> Bounds | None:

@@ -123,3 +123,44 @@ def test_where_the_likelihood_never_comes_back_the_contrast_and_the_odds_ratio_a
     assert ratio["upper"] == np.inf
     assert ratio["lower"] == pytest.approx(np.exp(fit.summary().loc["rare[T.yes]", "lower"]))
     assert ratio["interval"] == "confidence-profile"
+
+
+ALIASED = pytest.mark.filterwarnings("ignore::problogit.errors.AliasingWarning")
+
+
+def beside_its_double():
+    """A table, and a formula with a column that repeats another, which the fit without it leaves out."""
+    frame, y = simulated()
+    table = frame.assign(y=y)
+    first = frame.columns[0]
+    return table.assign(double=2 * table[first] + 1), f"y ~ {' + '.join(frame.columns)}", first
+
+
+@ALIASED
+@pytest.mark.parametrize("method", [plg.MLE(), plg.Penalized(plg.Jeffreys())], ids=["MLE", "Firth"])
+@pytest.mark.parametrize("prob", [0.9, 0.95])
+def test_a_coefficient_beside_an_aliased_column_has_the_profile_of_the_fit_without_it(method, prob):
+    table, formula, first = beside_its_double()
+    alone = plg.fit(formula, table, method).summary(prob, "profile")
+    fit = plg.fit(f"{formula} + double", table, method)
+    for interval in ("profile", None) if method.name == "Penalized" else ("profile",):
+        found = fit.summary(prob, interval)
+        assert found.loc["double", "interval"] == "none"
+        np.testing.assert_allclose(
+            found.loc[alone.index, ["lower", "upper"]], alone[["lower", "upper"]], rtol=1e-7
+        )
+    assert np.isnan(
+        fit.contrast({first: 1}, interval="profile")["lower"]
+    ).all()  # other data may tell them apart
+
+
+@ALIASED
+@pytest.mark.parametrize("interval", ["wald", "profile"])
+def test_odds_ratios_by_unit_beside_an_aliased_column_are_those_of_the_fit_without_it(interval):
+    table, formula, first = beside_its_double()
+    units = {first: 10.0}
+    alone = plg.fit(formula, table).odds_ratios(interval=interval, units=units)
+    found = plg.fit(f"{formula} + double", table).odds_ratios(interval=interval, units=units)
+    names = ["odds_ratio", "lower", "upper"]
+    np.testing.assert_allclose(found.loc[alone.index, names], alone[names], rtol=1e-7)
+    assert found.loc["double", names].isna().all()
