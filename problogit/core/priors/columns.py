@@ -12,6 +12,7 @@ __all__ = [
     "Array",
     "Columns",
     "Coordinates",
+    "CountedColumns",
     "Indices",
     "Real",
     "Statistics",
@@ -62,6 +63,22 @@ class Columns(Protocol):
     @property
     def column_stats(self) -> Statistics:
         """Statistics of the columns."""
+
+
+class Counts(Protocol):
+    """How much data there is."""
+
+    @property
+    def n_trials(self) -> float:
+        """Number of binary outcomes."""
+
+
+class CountedColumns(Columns, Protocol):
+    """What a prior needs whose scale depends on the number of outcomes."""
+
+    @property
+    def sample(self) -> Counts:
+        """The size of the data."""
 
 
 class Coordinates(Protocol):

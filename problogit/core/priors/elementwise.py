@@ -160,13 +160,19 @@ class Elementwise(ABC):
 
     def _key(self) -> tuple[Any, ...]:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]  # as above
-        values = (
-            np.asarray(getattr(self, field.name), dtype=np.float64) + 0.0 for field in fields
-        )  # no -0.0
-        return (type(self), *((value.shape, value.tobytes()) for value in values))
+        return (type(self), *(_comparable(getattr(self, field.name)) for field in fields))
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, Elementwise) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self._key())
+
+
+def _comparable(value: Any) -> Any:
+    """A parameter by its value; what is not a number (the prior of a scale) by itself."""
+    array = np.asarray(value)
+    if array.dtype == object:
+        return value
+    array = array.astype(np.float64) + 0.0  # no -0.0
+    return array.shape, array.tobytes()

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from problogit.core.priors.base import Prior, check_flag, check_parameter, show
+from problogit.core.priors.base import Prior, check_flag, check_parameter, check_scale, show
 from problogit.core.priors.columns import Array, Real
+from problogit.core.priors.half_normal import LearnableScale, fixed_scale
 from problogit.core.priors.normal import Normal
 from problogit.validation import check_positive
 
@@ -37,12 +38,12 @@ class Laplace(Prior):
         Divide `scale` by the standard deviation of each column (by the range of a column with two values).
     """
 
-    scale: Real
+    scale: LearnableScale
     loc: Real = 0.0
     autoscale: bool = False
 
     def __post_init__(self) -> None:
-        check_parameter(self, "scale", self.scale, "must be positive", "For no penalty use Flat().")
+        check_scale(self, self.scale)
         check_parameter(self, "loc", self.loc, "must be finite")
         check_flag(self, "autoscale", self.autoscale)
 
@@ -64,7 +65,7 @@ class Laplace(Prior):
     @property
     def l1_strength(self) -> Real:
         """1 / scale."""
-        return 1.0 / self.scale
+        return 1.0 / self.spread
 
     @property
     def quadratic(self) -> bool:
@@ -79,20 +80,20 @@ class Laplace(Prior):
     @property
     def spread(self) -> Real:
         """The scale."""
-        return self.scale
+        return fixed_scale(self.scale)
 
     @property
     def variance(self) -> Real:
         """2 scale^2."""
-        return 2.0 * self.scale * self.scale
+        return 2.0 * self.spread * self.spread
 
     def draw(self, rng: np.random.Generator, n: int) -> Array:
         """Laplace random numbers."""
-        return np.asarray(self.loc + self.scale * rng.laplace(size=(n, np.size(self.loc))))
+        return np.asarray(self.loc + self.spread * rng.laplace(size=(n, np.size(self.loc))))
 
     def log_density(self, beta: Array) -> Array:
         """Log density."""
-        return np.asarray(-np.abs(beta - self.loc) / self.scale - np.log(self.scale) - math.log(2.0))
+        return np.asarray(-np.abs(beta - self.loc) / self.spread - np.log(self.spread) - math.log(2.0))
 
     def gradient(self, beta: Array) -> Array:
         """Zeros: all of the penalty is in `l1_strength`."""
@@ -104,25 +105,25 @@ class Laplace(Prior):
 
     def prox(self, v: Array, step: Real) -> Array:
         """Soft threshold of v - loc at step / scale."""
-        return np.asarray(self.loc + soft_threshold(v - self.loc, np.asarray(step / self.scale)))
+        return np.asarray(self.loc + soft_threshold(v - self.loc, np.asarray(step / self.spread)))
 
     def rescale(self, c: Real) -> Laplace:
         """Laplace(|c| scale, c loc)."""
-        return replace(self, scale=self.scale * np.abs(c), loc=self.loc * c)
+        return replace(self, scale=self.spread * np.abs(c), loc=self.loc * c)
 
     def strengthened(self, factor: float) -> Laplace:
         """Laplace(scale / factor, loc)."""
-        return replace(self, scale=self.scale / factor)
+        return replace(self, scale=self.spread / factor)
 
     def on_columns(self, unit: Array) -> Laplace:
         """Arrays for parameters, autoscaling done."""
         ones = np.ones_like(unit)
         divisor = unit if self.autoscale else ones
-        return Laplace(self.scale / divisor, self.loc * ones)
+        return Laplace(self.spread / divisor, self.loc * ones)
 
     def stand_in(self) -> Normal:
         """The normal of the same mean and variance."""
-        return Normal(self.scale * math.sqrt(2.0), self.loc)
+        return Normal(self.spread * math.sqrt(2.0), self.loc)
 
     def describe(self) -> str:
         """``"Laplace(loc, scale)"``."""
@@ -132,4 +133,4 @@ class Laplace(Prior):
         self, pm: Any, name: str, *, dims: str | tuple[str, ...] | None = None, shape: Any = None
     ) -> Any:
         """`pymc.Laplace`."""
-        return pm.Laplace(name, mu=self.loc, b=self.scale, dims=dims, shape=shape)
+        return pm.Laplace(name, mu=self.loc, b=self.spread, dims=dims, shape=shape)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from problogit.core.priors.base import Prior, check_flag, check_parameter, show
+from problogit.core.priors.base import Prior, check_flag, check_parameter, check_scale, show
 from problogit.core.priors.columns import Array, Real
+from problogit.core.priors.half_normal import LearnableScale, fixed_scale
 from problogit.validation import check_positive
 
 __all__ = ["Normal"]
@@ -34,12 +35,12 @@ class Normal(Prior):
         `scale` speaks of a standardised predictor. `loc` is left alone.
     """
 
-    scale: Real
+    scale: LearnableScale
     loc: Real = 0.0
     autoscale: bool = False
 
     def __post_init__(self) -> None:
-        check_parameter(self, "scale", self.scale, "must be positive", "For no penalty use Flat().")
+        check_scale(self, self.scale)
         check_parameter(self, "loc", self.loc, "must be finite")
         check_flag(self, "autoscale", self.autoscale)
 
@@ -71,48 +72,48 @@ class Normal(Prior):
     @property
     def spread(self) -> Real:
         """The standard deviation."""
-        return self.scale
+        return fixed_scale(self.scale)
 
     @property
     def variance(self) -> Real:
         """scale^2."""
-        return self.scale * self.scale
+        return self.spread * self.spread
 
     def draw(self, rng: np.random.Generator, n: int) -> Array:
         """Normal random numbers."""
-        return np.asarray(self.loc + self.scale * rng.standard_normal((n, np.size(self.loc))))
+        return np.asarray(self.loc + self.spread * rng.standard_normal((n, np.size(self.loc))))
 
     def log_density(self, beta: Array) -> Array:
         """Log density."""
-        z = (beta - self.loc) / self.scale
-        return np.asarray(-0.5 * z * z - np.log(self.scale) - _LOG_ROOT_TWO_PI)
+        z = (beta - self.loc) / self.spread
+        return np.asarray(-0.5 * z * z - np.log(self.spread) - _LOG_ROOT_TWO_PI)
 
     def gradient(self, beta: Array) -> Array:
         """-(beta - loc) / scale^2."""
-        return np.asarray((self.loc - beta) / self.scale / self.scale)
+        return np.asarray((self.loc - beta) / self.spread / self.spread)
 
     def curvature(self, beta: Array) -> Array:
         """1 / scale^2."""
-        return np.broadcast_to(1.0 / self.scale / self.scale, np.shape(beta)).astype(np.float64)
+        return np.broadcast_to(1.0 / self.spread / self.spread, np.shape(beta)).astype(np.float64)
 
     def prox(self, v: Array, step: Real) -> Array:
         """The mean of `v` and `loc`, weighted by 1/step and 1/scale^2."""
-        ratio = np.asarray(step) / self.scale / self.scale
+        ratio = np.asarray(step) / self.spread / self.spread
         return np.asarray(self.loc + (v - self.loc) / (1.0 + ratio))
 
     def rescale(self, c: Real) -> Normal:
         """Normal(|c| scale, c loc)."""
-        return replace(self, scale=self.scale * np.abs(c), loc=self.loc * c)
+        return replace(self, scale=self.spread * np.abs(c), loc=self.loc * c)
 
     def strengthened(self, factor: float) -> Normal:
         """Normal(scale / sqrt(factor), loc)."""
-        return replace(self, scale=self.scale / math.sqrt(factor))
+        return replace(self, scale=self.spread / math.sqrt(factor))
 
     def on_columns(self, unit: Array) -> Normal:
         """Arrays for parameters, autoscaling done."""
         ones = np.ones_like(unit)
         divisor = unit if self.autoscale else ones
-        return Normal(self.scale / divisor, self.loc * ones)
+        return Normal(self.spread / divisor, self.loc * ones)
 
     def stand_in(self) -> Normal:
         """Itself."""
@@ -126,4 +127,4 @@ class Normal(Prior):
         self, pm: Any, name: str, *, dims: str | tuple[str, ...] | None = None, shape: Any = None
     ) -> Any:
         """`pymc.Normal`."""
-        return pm.Normal(name, mu=self.loc, sigma=self.scale, dims=dims, shape=shape)
+        return pm.Normal(name, mu=self.loc, sigma=self.spread, dims=dims, shape=shape)

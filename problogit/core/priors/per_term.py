@@ -7,9 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from problogit.core.priors.base import Prior, ResolvablePrior, resolve_columns
-from problogit.core.priors.columns import Columns
+from problogit.core.priors.base import (
+    Entry,
+    Prior,
+    ResolvablePrior,
+    TermPrior,
+    resolve_columns,
+    resolve_hierarchy,
+)
+from problogit.core.priors.columns import Columns, CountedColumns
 from problogit.core.priors.flat import Flat
+from problogit.core.priors.half_normal import HalfNormal
+from problogit.core.priors.hierarchy import ResolvedHierarchy
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.errors import InputError, explain
 from problogit.validation import check_choice, nearest
@@ -25,11 +34,12 @@ class Priors(ResolvablePrior):
 
     Parameters
     ----------
-    default : Prior
+    default : Prior or Horseshoe
         For every slope that `terms` does not name.
-    terms : mapping of str to Prior, optional
+    terms : mapping of str to Prior or Horseshoe, optional
         Keys are names of coefficients (``"age"``, ``"race[T.black]"``) or of terms with several coefficients, named
-        without the part in brackets (``"race"``, ``"bs(age, df=4)"``). The name of a coefficient wins.
+        without the part in brackets (``"race"``, ``"bs(age, df=4)"``). The name of a coefficient wins. Where a prior has
+        learned scales, those of each entry are its own, shared by the columns that it names.
     intercept : Prior, default Flat()
         For the intercept.
     intercept_at : {"zero", "mean"}, default "zero"
@@ -37,14 +47,18 @@ class Priors(ResolvablePrior):
         reported, or on the log-odds at the predictors' means.
     """
 
-    default: Prior
-    terms: Mapping[str, Prior] = field(default_factory=dict)
+    default: TermPrior
+    terms: Mapping[str, TermPrior] = field(default_factory=dict)
     intercept: Prior = field(default_factory=Flat)
     intercept_at: str = "zero"
 
     def __post_init__(self) -> None:
         _check_prior("Priors: default", self.default)
         _check_prior("Priors: intercept", self.intercept)
+        if self.intercept.hierarchical:
+            rule = "must have a fixed scale, because one coefficient does not tell a scale"
+            remedy = "As in Priors(..., intercept=Normal(2.5))."
+            raise InputError(explain("Priors: intercept", rule, self.intercept, remedy))
         check_choice("intercept_at", self.intercept_at, ("zero", "mean"))
         if not isinstance(self.terms, Mapping):
             raise InputError(
@@ -65,20 +79,34 @@ class Priors(ResolvablePrior):
     def __reduce__(self) -> tuple[object, ...]:
         return (Priors, (self.default, dict(self.terms), self.intercept, self.intercept_at))
 
+    @property
+    def hierarchical(self) -> bool:
+        """Whether a scale is learned."""
+        return any(prior.hierarchical for prior in (self.default, *self.terms.values()))
+
     def resolve(self, problem: Columns) -> ResolvedPrior:
         """One prior per column; a name in `terms` that the model does not have is an `InputError`."""
+        priors = [None if entry is None else entry.prior for entry in self.entries(problem)]
+        return resolve_columns(problem, priors, self.intercept_at)
+
+    def hierarchy(self, problem: CountedColumns) -> ResolvedHierarchy:
+        """One prior per column, each entry with its own hyperparameters."""
+        return resolve_hierarchy(problem, self.entries(problem), self.intercept_at)
+
+    def entries(self, problem: Columns) -> list[Entry | None]:
+        """Which prior each column has, and by which name in `terms`."""
         terms, intercept = problem.terms, problem.intercept
-        priors: list[Prior | None] = [self.default] * len(terms)
+        entries: list[Entry | None] = [Entry("", self.default)] * len(terms)
         exact = set(terms)
         for name in sorted(self.terms, key=exact.__contains__):  # names of coefficients come last: they win
             for j in self._columns_of(name, terms, intercept):
-                priors[j] = self.terms[name]
+                entries[j] = Entry(name, self.terms[name])
         if intercept is not None:
-            priors[intercept] = self.intercept
+            entries[intercept] = Entry(terms[intercept], self.intercept)
         elif self.intercept.proper:
             rule = "needs a model with an intercept"
             raise InputError(explain("Priors: intercept", rule, self.intercept, "Leave it out."))
-        return resolve_columns(problem, priors, self.intercept_at)
+        return entries
 
     def _columns_of(self, name: str, terms: Sequence[str], intercept: int | None) -> list[int]:
         slopes = [j for j in range(len(terms)) if j != intercept]
@@ -111,7 +139,12 @@ def _check_prior(argument: str, value: object) -> None:
         rule = "must be a prior of single coefficients"
         remedy = f"{value.describe()} is the prior of all of them together: Penalized({value.describe()})."
         raise InputError(explain(argument, rule, value, remedy))
-    if not isinstance(value, Prior):
-        raise InputError(
-            explain(argument, "must be a prior", value, "As in Normal(2.5), Laplace(1) or Flat().")
-        )
+    if isinstance(value, HalfNormal):
+        rule = "must be a prior of a coefficient, not of a scale"
+        remedy = f"As in Normal(scale={value.describe()})."
+        raise InputError(explain(argument, rule, value, remedy))
+    wanted, remedy = (TermPrior, "As in Normal(2.5), Laplace(1), Horseshoe() or Flat().")
+    if argument == "Priors: intercept":
+        wanted, remedy = Prior, "As in Normal(2.5) or Flat()."
+    if not isinstance(value, wanted):
+        raise InputError(explain(argument, "must be a prior", value, remedy))

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
-from problogit.core.priors.base import Prior, check_flag, check_parameter, show
+from problogit.core.priors.base import Prior, check_flag, check_parameter, check_scale, show
 from problogit.core.priors.columns import Array, Real
+from problogit.core.priors.half_normal import LearnableScale, fixed_scale
 from problogit.core.priors.normal import Normal
 
 __all__ = ["Cauchy", "StudentT"]
@@ -83,13 +84,13 @@ class StudentT(Prior):
     """
 
     df: Real
-    scale: Real
+    scale: LearnableScale
     loc: Real = 0.0
     autoscale: bool = False
 
     def __post_init__(self) -> None:
         check_parameter(self, "df", self.df, "must be positive", "For infinite df use Normal(scale).")
-        check_parameter(self, "scale", self.scale, "must be positive", "For no penalty use Flat().")
+        check_scale(self, self.scale)
         check_parameter(self, "loc", self.loc, "must be finite")
         check_flag(self, "autoscale", self.autoscale)
 
@@ -111,52 +112,52 @@ class StudentT(Prior):
     @property
     def spread(self) -> Real:
         """The scale."""
-        return self.scale
+        return fixed_scale(self.scale)
 
     @property
     def variance(self) -> Real:
         """scale^2 df / (df - 2) for df > 2; infinite for df > 1, and undefined below."""
         df = np.asarray(self.df, dtype=np.float64)
-        finite = self.scale * self.scale * df / np.where(df > 2, df - 2.0, 1.0)
+        finite = self.spread * self.spread * df / np.where(df > 2, df - 2.0, 1.0)
         return np.asarray(np.where(df > 2, finite, np.where(df > 1, np.inf, np.nan)))
 
     def draw(self, rng: np.random.Generator, n: int) -> Array:
         """Random numbers of Student's t."""
-        return np.asarray(self.loc + self.scale * rng.standard_t(self.df, (n, np.size(self.loc))))
+        return np.asarray(self.loc + self.spread * rng.standard_t(self.df, (n, np.size(self.loc))))
 
     def log_density(self, beta: Array) -> Array:
         """Log density."""
-        return _log_density((beta - self.loc) / self.scale, self.df, self.scale)
+        return _log_density((beta - self.loc) / self.spread, self.df, self.spread)
 
     def gradient(self, beta: Array) -> Array:
         """-(df + 1) z / (df + z^2) / scale."""
-        return _gradient((beta - self.loc) / self.scale, self.df, self.scale)
+        return _gradient((beta - self.loc) / self.spread, self.df, self.spread)
 
     def curvature(self, beta: Array) -> Array:
         """(df + 1) (df - z^2) / (df + z^2)^2 / scale^2; negative in the tails."""
-        return _curvature((beta - self.loc) / self.scale, self.df, self.scale)
+        return _curvature((beta - self.loc) / self.spread, self.df, self.spread)
 
     def prox(self, v: Array, step: Real) -> Array:
         """The best root of a cubic; where two are equally good, one of them."""
-        return np.asarray(self.loc + _prox(np.asarray(v - self.loc), step, self.df, self.scale))
+        return np.asarray(self.loc + _prox(np.asarray(v - self.loc), step, self.df, self.spread))
 
     def rescale(self, c: Real) -> StudentT:
         """StudentT(df, |c| scale, c loc)."""
-        return replace(self, scale=self.scale * np.abs(c), loc=self.loc * c)
+        return replace(self, scale=self.spread * np.abs(c), loc=self.loc * c)
 
     def strengthened(self, factor: float) -> StudentT:
         """StudentT(df, scale / sqrt(factor), loc)."""
-        return replace(self, scale=self.scale / math.sqrt(factor))
+        return replace(self, scale=self.spread / math.sqrt(factor))
 
     def on_columns(self, unit: Array) -> StudentT:
         """Arrays for parameters, autoscaling done."""
         ones = np.ones_like(unit)
         divisor = unit if self.autoscale else ones
-        return StudentT(self.df * ones, self.scale / divisor, self.loc * ones)
+        return StudentT(self.df * ones, self.spread / divisor, self.loc * ones)
 
     def stand_in(self) -> Normal:
         """Normal(scale, loc): the same scale, since a variance need not exist."""
-        return Normal(self.scale, self.loc)
+        return Normal(self.spread, self.loc)
 
     def describe(self) -> str:
         """``"StudentT(df, loc, scale)"``."""
@@ -167,7 +168,7 @@ class StudentT(Prior):
         self, pm: Any, name: str, *, dims: str | tuple[str, ...] | None = None, shape: Any = None
     ) -> Any:
         """`pymc.StudentT`."""
-        return pm.StudentT(name, nu=self.df, mu=self.loc, sigma=self.scale, dims=dims, shape=shape)
+        return pm.StudentT(name, nu=self.df, mu=self.loc, sigma=self.spread, dims=dims, shape=shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,12 +187,12 @@ class Cauchy(Prior):
         Divide `scale` by the standard deviation of each column (by the range of a column with two values).
     """
 
-    scale: Real
+    scale: LearnableScale
     loc: Real = 0.0
     autoscale: bool = False
 
     def __post_init__(self) -> None:
-        check_parameter(self, "scale", self.scale, "must be positive", "For no penalty use Flat().")
+        check_scale(self, self.scale)
         check_parameter(self, "loc", self.loc, "must be finite")
         check_flag(self, "autoscale", self.autoscale)
 
@@ -213,7 +214,7 @@ class Cauchy(Prior):
     @property
     def spread(self) -> Real:
         """The scale."""
-        return self.scale
+        return fixed_scale(self.scale)
 
     @property
     def variance(self) -> Real:
@@ -222,41 +223,41 @@ class Cauchy(Prior):
 
     def draw(self, rng: np.random.Generator, n: int) -> Array:
         """Cauchy random numbers."""
-        return np.asarray(self.loc + self.scale * rng.standard_cauchy((n, np.size(self.loc))))
+        return np.asarray(self.loc + self.spread * rng.standard_cauchy((n, np.size(self.loc))))
 
     def log_density(self, beta: Array) -> Array:
         """-log(pi scale (1 + z^2))."""
-        return _log_density((beta - self.loc) / self.scale, 1.0, self.scale)
+        return _log_density((beta - self.loc) / self.spread, 1.0, self.spread)
 
     def gradient(self, beta: Array) -> Array:
         """-2 z / (1 + z^2) / scale."""
-        return _gradient((beta - self.loc) / self.scale, 1.0, self.scale)
+        return _gradient((beta - self.loc) / self.spread, 1.0, self.spread)
 
     def curvature(self, beta: Array) -> Array:
         """2 (1 - z^2) / (1 + z^2)^2 / scale^2; negative in the tails."""
-        return _curvature((beta - self.loc) / self.scale, 1.0, self.scale)
+        return _curvature((beta - self.loc) / self.spread, 1.0, self.spread)
 
     def prox(self, v: Array, step: Real) -> Array:
         """The best root of a cubic; where two are equally good, one of them."""
-        return np.asarray(self.loc + _prox(np.asarray(v - self.loc), step, 1.0, self.scale))
+        return np.asarray(self.loc + _prox(np.asarray(v - self.loc), step, 1.0, self.spread))
 
     def rescale(self, c: Real) -> Cauchy:
         """Cauchy(|c| scale, c loc)."""
-        return replace(self, scale=self.scale * np.abs(c), loc=self.loc * c)
+        return replace(self, scale=self.spread * np.abs(c), loc=self.loc * c)
 
     def strengthened(self, factor: float) -> Cauchy:
         """Cauchy(scale / sqrt(factor), loc)."""
-        return replace(self, scale=self.scale / math.sqrt(factor))
+        return replace(self, scale=self.spread / math.sqrt(factor))
 
     def on_columns(self, unit: Array) -> Cauchy:
         """Arrays for parameters, autoscaling done."""
         ones = np.ones_like(unit)
         divisor = unit if self.autoscale else ones
-        return Cauchy(self.scale / divisor, self.loc * ones)
+        return Cauchy(self.spread / divisor, self.loc * ones)
 
     def stand_in(self) -> Normal:
         """Normal(scale, loc): the same scale, since there is no variance."""
-        return Normal(self.scale, self.loc)
+        return Normal(self.spread, self.loc)
 
     def describe(self) -> str:
         """``"Cauchy(loc, scale)"``."""
@@ -266,4 +267,4 @@ class Cauchy(Prior):
         self, pm: Any, name: str, *, dims: str | tuple[str, ...] | None = None, shape: Any = None
     ) -> Any:
         """`pymc.Cauchy`."""
-        return pm.Cauchy(name, alpha=self.loc, beta=self.scale, dims=dims, shape=shape)
+        return pm.Cauchy(name, alpha=self.loc, beta=self.spread, dims=dims, shape=shape)
