@@ -30,6 +30,7 @@ LAYERS = (
         "core.density",
         "core.early_stopping*",
         "core.firth*",
+        "core.importance",
         "core.infinite",
         "core.inverse_root",
         "core.maximum",

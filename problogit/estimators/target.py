@@ -23,5 +23,8 @@ class Target(Protocol):
     def evaluate(self, z: Array) -> tuple[float, Array]:
         """Log density and gradient at z, shape (size,)."""
 
+    def log_density(self, z: Array) -> Array:
+        """Log density of many points, up to the same constant, (n_points, size) -> (n_points,)."""
+
     def to_beta(self, z: Array) -> Array:
         """Coefficients in original units from z, shape (..., size) -> (..., n_terms)."""

@@ -24,7 +24,7 @@ from problogit.estimators.penalized_optimum import Optimum, PenalizedLikelihood,
 from problogit.estimators.penalized_problem import ScaledProblem, scaled_problem, search
 from problogit.problem import Problem
 
-__all__ = ["WhitenedPosterior", "whiten"]
+__all__ = ["WhitenedPosterior", "at_mode", "whiten"]
 
 _WHITENED_VALUES = 25_000_000  # 200 MB: above this the design is not copied into the new columns
 _DENSE_UP_TO = 2000  # columns: above, each coordinate is only divided by its own width
@@ -55,6 +55,8 @@ class WhitenedPosterior:
         True where the design was multiplied by `root` once and for all.
     exact_mode : bool
         True where `center` is the posterior mode, False where it is that of the Gaussian stand-in.
+    source : BinomialLikelihood
+        Always as a function of gamma, for sums over blocks of rows.
     parabola : Parabola or None
         The log prior as a function of z where it is one.
     """
@@ -66,6 +68,7 @@ class WhitenedPosterior:
     root: Array
     direct: bool
     exact_mode: bool
+    source: BinomialLikelihood
     parabola: Parabola | None = None
 
     @property
@@ -88,6 +91,20 @@ class WhitenedPosterior:
                 return value + prior_value, gradient + self._back(slope)
             value, gradient = self.likelihood.gradient(gamma)
             return value + prior_value, self._back(gradient + slope)
+
+    def log_density(self, z: Array) -> Array:
+        """The log density of many points, (n_points, size) -> (n_points,): one pass over the rows for all of them."""
+        gamma = self._to_gamma(z)
+        return self.source.batch(gamma) + self.prior.batch(gamma)
+
+    def with_fast_gradients(self) -> WhitenedPosterior:
+        """The same density, whose design is multiplied by `root` once and for all where memory allows."""
+        if self.direct or not (
+            isinstance(self.source.X, np.ndarray) and self.source.X.size <= _WHITENED_VALUES
+        ):
+            return self
+        fast = DenseDensity.of(_multiplied(self.source, self.center, self.root))
+        return replace(self, likelihood=fast, direct=True)
 
     def _back(self, slope: Array) -> Array:
         """A gradient with respect to gamma as one with respect to z."""
@@ -113,8 +130,10 @@ class WhitenedPosterior:
 
     def to_beta(self, z: Array) -> Array:
         """Coefficients in original units from z, shape (..., n_terms)."""
-        moved = z @ self.root.T if self.root.ndim == 2 else z * self.root
-        return self.scaling.to_original(self.center + moved)
+        return self.scaling.to_original(self._to_gamma(z))
+
+    def _to_gamma(self, z: Array) -> Array:
+        return self.center + (z @ self.root.T if self.root.ndim == 2 else z * self.root)
 
     def to_z(self, beta: Array) -> Array:
         """z of one coefficient vector in original units."""
@@ -143,7 +162,7 @@ class Parabola:
         return self.value + float((self.slope - 0.5 * bent) @ z), self.slope - bent
 
 
-def whiten(problem: Problem, prior: ResolvedPrior) -> WhitenedPosterior:
+def at_mode(problem: Problem, prior: ResolvedPrior) -> WhitenedPosterior:
     """Find the mode and the curvature there, and change coordinates.
 
     Parameters
@@ -154,18 +173,23 @@ def whiten(problem: Problem, prior: ResolvedPrior) -> WhitenedPosterior:
     """
     scaled, gamma, root, exact = _gaussian_shape(problem, prior)
     likelihood = scaled.objective.likelihood
-    direct = isinstance(likelihood.X, np.ndarray) and likelihood.X.size <= _WHITENED_VALUES
     moved = prior.scaled(scaled.scaling)
     return WhitenedPosterior(
-        DenseDensity.of(_multiplied(likelihood, gamma, root)) if direct else likelihood,
+        likelihood,
         moved,
         scaled.scaling,
         gamma,
         root,
-        direct,
-        exact,
-        Parabola.of(moved, gamma, root),
+        direct=False,
+        exact_mode=exact,
+        source=likelihood,
+        parabola=Parabola.of(moved, gamma, root),
     )
+
+
+def whiten(problem: Problem, prior: ResolvedPrior) -> WhitenedPosterior:
+    """`at_mode`, made ready for thousands of gradients."""
+    return at_mode(problem, prior).with_fast_gradients()
 
 
 def _gaussian_shape(problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Array, Array, bool]:
