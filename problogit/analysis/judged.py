@@ -262,7 +262,7 @@ def _apparent(estimate: Estimate, rows: Rows) -> Judged:
 
 def judge_loo(estimate: Estimate, progress: Progress = SILENT) -> Judged:
     """Leave-one-out predictions of a posterior."""
-    result = loo(estimate, progress)
+    result = loo(estimate, progress=progress)
     judged = _from_rows(
         estimate.problem.rows,
         result.log_odds,

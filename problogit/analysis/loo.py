@@ -7,27 +7,30 @@ sampling weights multiply the log-likelihood, so leaving such a row out drops al
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logsumexp
+from scipy.special import expit
 
+from problogit.analysis.left_out import LeftOutRows, distinct_rows, left_out_rows
+from problogit.analysis.loo_refits import Refits, refit_without
 from problogit.core.coefficients import DrawnCoefficients
-from problogit.core.likelihood import BinomialLikelihood, log_binomial_constant
+from problogit.core.pareto import good_k
 from problogit.data.rows import Array
 from problogit.errors import NotAvailableError
 from problogit.estimate import Estimate
+from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
+from problogit.validation import check_choice, seed_sequence
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LooResult", "is_posterior", "loo"]
+__all__ = ["REFITS", "LooResult", "is_posterior", "loo", "posterior_draws"]
 
-_BLOCK_VALUES = 2_000_000  # draws x rows held at a time: 16 MB an array
-_SAME = 1e-8  # a log density that moves less over the draws has no tail to smooth
+REFITS = ("auto", "all", "none")
 _LEAST_DRAWS = 100
 
 
@@ -47,14 +50,20 @@ class LooResult:
         Reliability of each value; above `good_k` it is not to be trusted.
     log_odds : ndarray, shape (n_rows,)
         Log-odds of the leave-one-out probability.
+    below : ndarray, shape (n_rows,)
+        Leave-one-out probability of fewer events than were observed.
     weights : ndarray, shape (n_rows,)
         What multiplies each value in the sums.
+    refitted : ndarray of bool, shape (n_rows,)
+        Rows whose values come from a fit without them, not from importance weights; `pareto_k` is that of the weights.
     good_k : float
         min(1 - 1 / log10(draws), 0.7).
     n : int
         Units.
     n_bad : int
-        Units whose `pareto_k` exceeds `good_k`.
+        Units whose `pareto_k` exceeds `good_k` and that were not refitted.
+    n_refitted : int
+        Units whose value is exact.
     n_draws : int
     notes : tuple of str
     """
@@ -65,10 +74,13 @@ class LooResult:
     elpd_i: Array
     pareto_k: Array
     log_odds: Array
+    below: Array
     weights: Array
+    refitted: NDArray[np.bool_]
     good_k: float
     n: int
     n_bad: int
+    n_refitted: int
     n_draws: int
     notes: tuple[str, ...] = ()
 
@@ -77,18 +89,38 @@ class LooResult:
         """Leave-one-out probability of each row: E[p_i | data without one unit of row i]."""
         return np.asarray(expit(self.log_odds))
 
+    def pit(self, rng: int | np.random.Generator | None = None) -> Array:
+        """Randomised leave-one-out probability integral transforms, shape (n_rows,).
+
+        A uniform number between the predictive probabilities of fewer events than observed, and of no more. Uniform
+        over the rows if the predictions are right (Czado, Gneiting & Held 2009, Biometrics 65:1254). For 0/1 outcomes
+        most of it is the random number itself: judge those by `calibration`.
+        """
+        random = np.random.Generator(np.random.PCG64(seed_sequence(rng)))
+        return np.asarray(self.below + random.random(self.below.size) * np.exp(self.elpd_i))
+
     def to_frame(self) -> pd.DataFrame:
-        """One row for each row of the problem: ``elpd, pareto_k, probability, weight``."""
+        """One row for each row of the problem: ``elpd, pareto_k, refitted, probability, weight``."""
         import pandas as pd
 
         return pd.DataFrame(
             {
                 "elpd": self.elpd_i,
                 "pareto_k": self.pareto_k,
+                "refitted": self.refitted,
                 "probability": self.probabilities,
                 "weight": self.weights,
             }
         )
+
+    def __str__(self) -> str:
+        """The sums with their standard error, the state of the k-hats, and the notes."""
+        lines = [
+            f"Leave-one-out: elpd {self.elpd:.1f} (SE {self.se:.1f}), effective parameters {self.p_loo:.1f}, "
+            f"{self.n} units, {self.n_draws} draws.",
+            f"Pareto k-hat: largest {float(np.max(self.pareto_k)):.2f}, reliable up to {self.good_k:.2f}.",
+        ]
+        return "\n".join([*lines, *self.notes])
 
 
 def is_posterior(estimate: Estimate) -> bool:
@@ -113,7 +145,7 @@ def posterior_draws(estimate: Estimate) -> DrawnCoefficients:
     return coefficients
 
 
-def loo(estimate: Estimate, progress: Progress = SILENT) -> LooResult:
+def loo(estimate: Estimate, refit: str = "auto", progress: Progress = SILENT) -> LooResult:
     """Leave-one-out density and probability of every row.
 
     Rows that are equal in everything share one computation.
@@ -122,6 +154,9 @@ def loo(estimate: Estimate, progress: Progress = SILENT) -> LooResult:
     ----------
     estimate : Estimate
         A posterior.
+    refit : str
+        Rows whose k-hat is too high are fitted again without them: ``"auto"`` up to 100 rows, the worst first, of which
+        10 by the sampler itself; ``"all"`` without limit; ``"none"``.
     progress : Progress
 
     Raises
@@ -131,101 +166,85 @@ def loo(estimate: Estimate, progress: Progress = SILENT) -> LooResult:
     """
     from problogit.arviz_io import relative_ess
 
+    check_choice("refit", refit, REFITS)
     draws, problem, rows = posterior_draws(estimate), estimate.problem, estimate.problem.rows
     frequency = problem.weights_type == "frequency"
     power = np.ones(rows.n_obs) if frequency else rows.weights
-    first, same = _distinct(problem.row_likelihood, power)
-    constant = np.zeros(rows.n_obs)
-    if problem.response.counts:
-        constant = log_binomial_constant(rows.successes, rows.trials)
-    r_eff = relative_ess(draws.chains)
+    first, same = distinct_rows(problem.row_likelihood, power)
+    r_eff, counts = relative_ess(draws.chains), problem.response.counts
     progress.start("Leave-one-out", first.size)
     try:
         like = problem.row_likelihood.take(first)
-        values = _pointwise(like, power[first], constant[first], draws, r_eff, progress)
+        values = left_out_rows(like, power[first], draws.flat, r_eff, counts=counts, progress=progress)
     finally:
         progress.finish()
-    density, lppd, k, log_odds = (column[same] for column in values)
-    n_draws = draws.flat.shape[0]
-    good_k = min(1 - 1 / np.log10(n_draws), 0.7)
+    limit = good_k(draws.flat.shape[0])
+    bad = np.flatnonzero(~(values.pareto_k <= limit))
+    bad = bad[np.argsort(-values.pareto_k[bad], kind="stable")]
+    refits = None
+    if bad.size and refit != "none":
+        refits = refit_without(estimate, first[bad], limited=refit == "auto", progress=progress)
+    return _assembled(problem, values, refits, first, same, draws.flat.shape[0])
+
+
+def _assembled(
+    problem: Problem,
+    values: LeftOutRows,
+    refits: Refits | None,
+    first: NDArray[np.int64],
+    same: NDArray[np.int64],
+    n_draws: int,
+) -> LooResult:
+    """Values of the distinct rows, refitted ones in their places, spread over all rows and summed."""
+    rows, limit = problem.rows, good_k(n_draws)
+    elpd, log_odds, below = values.elpd.copy(), values.log_odds.copy(), values.below.copy()
+    exact = np.zeros(first.size, dtype=np.bool_)
+    if refits is not None:
+        place = np.array([np.flatnonzero(first == row)[0] for row in refits.rows], dtype=np.int64)
+        elpd[place], log_odds[place], below[place] = refits.elpd, refits.log_odds, refits.below
+        exact[place] = True
+    density, refitted, k = elpd[same], exact[same], values.pareto_k[same]
+    frequency = problem.weights_type == "frequency"
     units = rows.weights if frequency else np.ones(rows.n_obs)
-    n_bad = round(float(units[~(k <= good_k)].sum()))
-    return LooResult(
+    high = ~(k <= limit)
+    n_high, n_bad = (round(float(units[some].sum())) for some in (high, high & ~refitted))
+    result = LooResult(
         elpd=float(rows.weights @ density),
         se=_standard_error(density, rows.weights, frequency=frequency),
-        p_loo=float(rows.weights @ (lppd - density)),
+        p_loo=float(rows.weights @ (values.lppd[same] - density)),
         elpd_i=density,
         pareto_k=k,
-        log_odds=log_odds,
+        log_odds=log_odds[same],
+        below=below[same],
         weights=rows.weights,
-        good_k=float(good_k),
+        refitted=refitted,
+        good_k=limit,
         n=problem.nobs,
         n_bad=n_bad,
+        n_refitted=n_high - n_bad,
         n_draws=n_draws,
-        notes=_notes(n_bad, problem.nobs, float(np.max(k)), float(good_k)),
     )
+    return replace(result, notes=_notes(result, refits))
 
 
-def _notes(n_bad: int, n: int, worst: float, good_k: float) -> tuple[str, ...]:
-    if n_bad == 0:
-        return ()
-    return (
-        f"{n_bad} of {n} leave-one-out values are unreliable: Pareto k-hat up to {worst:.2f}, above {good_k:.2f}. "
-        "Those rows are influential; refitting without them would be exact.",
-    )
-
-
-def _distinct(like: BinomialLikelihood, power: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First row of each group of equal rows, and every row's group; sparse designs are not searched."""
-    if not isinstance(like.X, np.ndarray):
-        everything = np.arange(like.n_rows)
-        return everything, everything
-    table = np.column_stack([like.X, like.offset, like.successes, like.trials, power])
-    _, first, same = np.unique(table, axis=0, return_index=True, return_inverse=True)
-    return first, same.ravel()
-
-
-def _pointwise(
-    like: BinomialLikelihood,
-    power: Array,
-    constant: Array,
-    draws: DrawnCoefficients,
-    r_eff: float,
-    progress: Progress,
-) -> tuple[Array, Array, Array, Array]:
-    """Log density, log mean density over the full posterior, k-hat and log-odds, each of shape (n_rows,)."""
-    betas = draws.flat
-    n_draws, step = betas.shape[0], max(1, _BLOCK_VALUES // betas.shape[0])
-    out = np.empty((4, like.n_rows))
-    for start in range(0, like.n_rows, step):
-        block = slice(start, min(start + step, like.n_rows))
-        log_density = like.rows_batch(betas, block) + constant[block]
-        log_weights, k = _left_out_weights(power[block] * log_density, r_eff)
-        weights = np.exp(log_weights)
-        eta = np.asarray(like.local(block) @ betas.T).T + like.offset[block]
-        event, other = (weights * expit(eta)).sum(axis=0), (weights * expit(-eta)).sum(axis=0)
-        with np.errstate(divide="ignore"):
-            log_odds = np.log(event) - np.log(other)
-        out[:, block] = (
-            logsumexp(log_weights + log_density, axis=0),
-            logsumexp(log_density, axis=0) - np.log(n_draws),
-            k,
-            log_odds,
+def _notes(result: LooResult, refits: Refits | None) -> tuple[str, ...]:
+    notes = []
+    if result.n_refitted and refits is not None:
+        sampled = f", {refits.n_sampled} of them by the sampler itself" if refits.n_sampled else ""
+        notes.append(
+            f"{result.n_refitted} of {result.n} leave-one-out values are exact: their Pareto k-hat was above "
+            f"{result.good_k:.2f}, and the model was fitted again without those rows ({refits.rows.size} refits{sampled})."
         )
-        progress.advance(block.stop - block.start)
-    return out[0], out[1], out[2], out[3]
-
-
-def _left_out_weights(log_density: Array, r_eff: float) -> tuple[Array, Array]:
-    """Smoothed weights and k-hat of each row; a row that is the same under every draw has equal weights and k-hat 0."""
-    from problogit.arviz_io import psis_weights
-
-    n_draws, n_rows = log_density.shape
-    varies = np.ptp(log_density, axis=0) > _SAME
-    log_weights, k = np.full((n_draws, n_rows), -np.log(n_draws)), np.zeros(n_rows)
-    if varies.any():
-        log_weights[:, varies], k[varies] = psis_weights(log_density[:, varies], r_eff)
-    return log_weights, k
+    if result.n_bad:
+        left = ~(result.pareto_k <= result.good_k) & ~result.refitted
+        worst = float(np.max(result.pareto_k[left]))
+        reasons = "" if refits is None else "; ".join(dict.fromkeys(refits.failures))
+        remedy = f"Not refitted: {reasons}." if reasons else "Refitting without them would be exact."
+        notes.append(
+            f"{result.n_bad} of {result.n} leave-one-out values are unreliable: Pareto k-hat up to {worst:.2f}, above "
+            f"{result.good_k:.2f}. Those rows are influential. {remedy}"
+        )
+    return tuple(notes)
 
 
 def _standard_error(values: Array, weights: Array, *, frequency: bool) -> float:

@@ -172,11 +172,12 @@ def test_influential_rows_are_counted_and_said():
     x = np.append(np.linspace(-1, 1, 29), 40.0)
     y = np.append((np.linspace(-1, 1, 29) > 0.1).astype(float), 0.0)
     exact = Quadrature(x, y, np.ones(30), np.ones(30))
-    found = loo(posterior(plg.LogitModel.from_arrays(x[:, None], y.astype(int)).problem, exact.draws(4000)))
+    estimate = posterior(plg.LogitModel.from_arrays(x[:, None], y.astype(int)).problem, exact.draws(4000))
+    found = loo(estimate, refit="none")
     assert found.pareto_k[-1] > found.good_k
     assert found.n_bad >= 1
     assert f"{found.n_bad} of 30 leave-one-out values are unreliable" in found.notes[0]
-    assert list(found.to_frame().columns) == ["elpd", "pareto_k", "probability", "weight"]
+    assert list(found.to_frame().columns) == ["elpd", "pareto_k", "refitted", "probability", "weight"]
 
 
 def test_rows_that_are_the_same_under_every_draw_are_left_alone():
@@ -212,7 +213,7 @@ def test_progress_counts_the_rows(binary):
             self.ended += 1
 
     progress = Recorder()
-    loo(binary[1], progress)
+    loo(binary[1], progress=progress)
     assert (progress.total, progress.done, progress.ended) == (30, 30, 1)
 
 
