@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,7 +28,17 @@ from problogit.errors import NotAvailableError
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 
-__all__ = ["Details", "Estimate", "Estimator", "Finding", "FitStats", "HasEstimate", "Provenance", "Status"]
+__all__ = [
+    "TEST_NAMES",
+    "Details",
+    "Estimate",
+    "Estimator",
+    "Finding",
+    "FitStats",
+    "HasEstimate",
+    "Provenance",
+    "Status",
+]
 
 
 class Status(enum.Enum):
@@ -161,6 +172,11 @@ class Details:
         """The mode behind draws, shape (n_terms,), where it is known exactly; else None."""
         return None
 
+    @property
+    def effective_sizes(self) -> tuple[Array, Array] | None:
+        """Effective sample sizes of posterior draws, bulk and tail, each of shape (n_terms,), where they are known."""
+        return None
+
 
 class LikelihoodInference(Protocol):
     """Profiles and likelihood ratios of what a method maximises."""
@@ -210,6 +226,11 @@ class OrdinaryLikelihood:
         return None
 
 
+TEST_NAMES: Mapping[str, str] = MappingProxyType(
+    {"lr": "Likelihood-ratio test", "wald": "Wald test", "score": "Score test"}
+)
+
+
 class Estimator(ABC):
     """A way to estimate a `Problem`: the interface that a new engine implements."""
 
@@ -255,6 +276,14 @@ class Estimator(ABC):
     @abstractmethod
     def describe(self) -> str:
         """One phrase for headers, e.g. ``"Penalized likelihood, Normal(0, 2.5) prior"``."""
+
+    def describe_fit(self, estimate: Estimate) -> str:
+        """`describe`, with what the method left open until it saw the data."""
+        return self.describe()
+
+    def mode_finder(self) -> Estimator | None:
+        """The method whose estimate is the mode of the posterior that this one samples; None where it samples none."""
+        return None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -331,9 +360,9 @@ class Estimator(ABC):
         problem : Problem
             What was fitted.
         """
-        what = "Profile-likelihood intervals" if question == "profile" else f"A {question} test"
+        what = "Profile-likelihood intervals" if question == "profile" else TEST_NAMES[question] + "s"
         return (
-            f"{what} of {problem.response.describe()} need a maximum-likelihood fit; this one is {self.describe()}. "
+            f"{what} need a fit by maximum likelihood or under Jeffreys(); this one is {self.describe()}. "
             "Fit the same model with MLE() for that, or read this fit's own intervals: `summary()`, `contrast(...)`."
         )
 

@@ -60,6 +60,11 @@ class BayesDetails(Details):
         """`mode` where it is exact."""
         return self.mode if self.mode_is_exact else None
 
+    @property
+    def effective_sizes(self) -> tuple[Array, Array]:
+        """`ess_bulk` and `ess_tail`."""
+        return self.ess_bulk, self.ess_tail
+
 
 def posterior_stats(problem: Problem, location: Array) -> FitStats:
     """Log-likelihood at the posterior mean; AIC and BIC mean nothing here."""

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["MISSING", "count", "decimals_for", "fixed", "interval_text", "p_value", "percent", "significant"]
+__all__ = [
+    "MISSING",
+    "count",
+    "decimals_for",
+    "decimals_known",
+    "fixed",
+    "interval_text",
+    "p_value",
+    "percent",
+    "probability_text",
+    "significant",
+]
 
 MISSING = "—"
 
@@ -16,23 +27,40 @@ def decimals_for(uncertainty: float, digits: int = 2) -> int:
     return min(8, max(0, digits - 1 - math.floor(math.log10(uncertainty))))
 
 
+def decimals_known(error: float) -> int:
+    """Decimals of a number that was computed by simulation: its Monte Carlo error is below one unit of the last.
+
+    Between -8 (to the hundred millions) and 8; 8 also where the error is not known.
+    """
+    if not math.isfinite(error) or error <= 0:
+        return 8 if error != math.inf else -8
+    return min(8, max(-8, math.floor(-math.log10(error))))
+
+
 def fixed(value: float, decimals: int) -> str:
-    """A number with that many decimals; ``∞`` and a dash for infinite and missing ones; no minus zero."""
+    """A number with that many decimals, rounded to tens, hundreds, ... where `decimals` is negative.
+
+    ``∞`` and a dash for infinite and missing ones; no minus zero.
+    """
     if math.isnan(value):
         return MISSING
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
     if abs(value) >= 1e7:
         return f"{value:.3g}"
-    text = f"{value:.{decimals}f}"
+    text = f"{round(value, decimals) if decimals < 0 else value:.{max(decimals, 0)}f}"
     return text.lstrip("-") if float(text) == 0 else text
 
 
-def significant(value: float, digits: int = 3) -> str:
-    """A number with `digits` significant digits, as odds ratios are read: 0.0451, 1.32, 16.9, 1 230."""
+def significant(value: float, digits: int = 3, known: int = 8) -> str:
+    """A number with `digits` significant digits, as odds ratios are read: 0.0451, 1.32, 16.9, 1 230.
+
+    At most `known` of its decimals are shown, and one significant digit at least.
+    """
     if not math.isfinite(value) or value == 0:
         return fixed(value, 0)
     size = math.floor(math.log10(abs(value)))
+    digits = min(digits, max(1, size + 1 + known))
     if size >= 7 or size < -5:
         return f"{value:.{digits - 1}e}"
     return f"{round(value, digits - 1 - size):.{max(0, digits - 1 - size)}f}"
@@ -50,6 +78,15 @@ def p_value(value: float) -> str:
     if math.isnan(value):
         return MISSING
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def probability_text(value: float, error: float = math.nan) -> str:
+    """A posterior probability from draws: to what its Monte Carlo error allows, at most three decimals; never 0 or 1."""
+    if math.isnan(value):
+        return MISSING
+    if value < 0.001 or value > 0.999:
+        return "<0.001" if value < 0.5 else ">0.999"
+    return fixed(value, min(3, max(1, decimals_known(error))))
 
 
 def percent(level: float) -> str:
