@@ -20,7 +20,7 @@ from problogit.estimators.posterior import BayesDetails
 if TYPE_CHECKING:
     from xarray import DataTree
 
-__all__ = ["effective_sizes", "monte_carlo_error", "psis_weights", "r_hat", "relative_ess", "to_datatree"]
+__all__ = ["effective_sizes", "monte_carlo_error", "r_hat", "relative_ess", "tail_efficiency", "to_datatree"]
 
 _LARGEST_LOG_LIKELIHOOD = 5e7
 _SAMPLING_DRAWS = 4000
@@ -58,28 +58,15 @@ def relative_ess(chains: Array) -> float:
     return float(np.mean(sizes) / (chains.shape[0] * chains.shape[1]))
 
 
-def psis_weights(log_density: Array, r_eff: float = 1.0) -> tuple[Array, Array]:
-    """Pareto-smoothed weights of draws when a row is left out (Vehtari, Simpson, Gelman, Yao & Gabry 2024).
+def tail_efficiency(chains: Array) -> float:
+    """Effective sample size of the 5% and 95% points of one quantity over the number of draws.
 
-    Parameters
-    ----------
-    log_density : ndarray, shape (n_draws, n_rows)
-        Log density of each row under each draw; its negative is the log weight before smoothing.
-    r_eff : float
-        Relative efficiency of the draws.
-
-    Returns
-    -------
-    log_weights : ndarray, shape (n_draws, n_rows)
-        Normalised: their exponentials sum to one in every column.
-    k : ndarray, shape (n_rows,)
-        Pareto k-hat.
+    `chains` has shape (n_chains, n_draws, 1).
     """
     from arviz_stats.base import array_stats
 
-    # psislw takes log densities, not log weights: it changes the sign itself.
-    log_weights, k = array_stats.psislw(np.ascontiguousarray(log_density.T), r_eff=r_eff, axis=-1)
-    return np.asarray(log_weights).T, np.atleast_1d(np.asarray(k, dtype=np.float64))
+    size = array_stats.ess(chains, chain_axis=0, draw_axis=1, method="tail", prob=(0.05, 0.95))
+    return float(np.ravel(size)[0] / (chains.shape[0] * chains.shape[1]))
 
 
 def to_datatree(estimate: Estimate, log_likelihood: bool | None = None) -> DataTree:

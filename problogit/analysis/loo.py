@@ -233,7 +233,8 @@ def _notes(result: LooResult, refits: Refits | None) -> tuple[str, ...]:
         sampled = f", {refits.n_sampled} of them by the sampler itself" if refits.n_sampled else ""
         notes.append(
             f"{result.n_refitted} of {result.n} leave-one-out values are exact: their Pareto k-hat was above "
-            f"{result.good_k:.2f}, and the model was fitted again without those rows ({refits.rows.size} refits{sampled})."
+            f"{result.good_k:.2f}, and the model was fitted again without those rows "
+            f"({refits.rows.size} refits{sampled})."
         )
     if result.n_bad:
         left = ~(result.pareto_k <= result.good_k) & ~result.refitted

@@ -93,8 +93,8 @@ def refit_without(
                 failures.append("the sampler's diagnostics failed")
                 continue
             held_out = problem.row_likelihood.take(np.array([i]))
-            values = new_rows(held_out, draws, counts=problem.response.counts)
-            done.append((int(i), *(float(value[0]) for value in values)))
+            elpd, log_odds, below = new_rows(held_out, draws, counts=problem.response.counts)
+            done.append((int(i), float(elpd[0]), float(log_odds[0]), float(below[0])))
     finally:
         progress.finish()
     table = np.array(done, dtype=np.float64).reshape(-1, 4)

@@ -73,3 +73,11 @@ def test_tied_ratios_leave_finite_weights():
 def test_the_limit_of_k_hat_is_that_of_the_paper():
     assert good_k(100) == pytest.approx(0.5)
     assert good_k(4000) == 0.7
+
+
+def test_weights_favour_draws_under_which_the_left_out_row_is_unlikely():
+    """Weights exp(0.15 z^2) of a standard normal z have a Pareto tail of index 2 x 0.15 = 0.3."""
+    density = -0.15 * np.random.default_rng(0).normal(size=(1, 4000)) ** 2
+    log_weights, k = smooth_weights(-density, tail_length(4000))
+    assert np.corrcoef(log_weights[0], density[0])[0, 1] < -0.9
+    assert abs(k[0] - 0.3) < 0.25

@@ -1,0 +1,148 @@
+"""Power-scaling against arviz-stats on the same log densities and R's definition; contraction against conjugacy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+import problogit as plg
+from problogit.analysis.sensitivity import (
+    CONFLICT,
+    STRONG_PRIOR,
+    cumulative_distance,
+    power_scaled,
+    prior_sensitivity,
+)
+from problogit.core.coefficients import DrawnCoefficients
+from problogit.errors import InputError, NotAvailableError
+from problogit.estimate import Details, Estimate, FitStats, Provenance, Status
+
+
+def posterior(prior, X, y, draws, **options):
+    """An estimate with these draws, as if `prior` had made them."""
+    problem = plg.LogitModel.from_arrays(X, y, **options).problem
+    return Estimate(
+        problem=problem,
+        method=plg.Bayes(prior),
+        coefficients=DrawnCoefficients(draws),
+        status=Status.CONVERGED,
+        findings=(),
+        stats=FitStats.of(-1.0, np.nan, problem),
+        provenance=Provenance("drawn in a test", None, 0.0, {}),
+        details=Details(),
+    )
+
+
+def data(n=60, seed=0):
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(n, 2))
+    return X, (random.random(n) < expit(0.5 + X[:, 0])).astype(int)
+
+
+def gaussian(prior, X, y, seed=1, n=1000):
+    """Draws from the normal approximation at the mode: near enough for the algebra that is tested."""
+    mode = plg.LogitModel.from_arrays(X, y).fit(plg.Penalized(prior))
+    random = np.random.default_rng(seed)
+    return random.multivariate_normal(mode.coef.to_numpy(), mode.cov.to_numpy(), size=(4, n))
+
+
+def test_sensitivities_equal_those_of_arviz_stats():
+    import arviz_stats as azs
+    from arviz_base import from_dict
+
+    X, y = data()
+    prior = plg.Priors(plg.Normal(0.5), terms={"x1": plg.StudentT(3.0, 0.2)}, intercept=plg.Normal(0.3))
+    estimate = posterior(prior, X, y, gaussian(prior, X, y))
+    ours = prior_sensitivity(estimate)
+    draws = estimate.coefficients.chains
+    problem = estimate.problem
+    eta = np.einsum("cdp,np->cdn", draws, problem.rows.X)
+    log_like = np.where(problem.rows.successes == 1, -np.logaddexp(0, -eta), -np.logaddexp(0, eta))
+    log_prior = prior.resolve(problem).batch(draws)
+    tree = from_dict(
+        {"posterior": {"b": draws}, "log_likelihood": {"y": log_like}, "log_prior": {"b": log_prior}}
+    )
+    theirs = azs.psense_summary(tree, round_to=12)
+    np.testing.assert_allclose(ours["prior"], theirs["prior"], atol=1e-10)
+    np.testing.assert_allclose(ours["likelihood"], theirs["likelihood"], atol=1e-10)
+    conflict = theirs["diagnosis"].str.contains("conflict").to_numpy()
+    strong = theirs["diagnosis"].str.contains("strong").to_numpy()
+    assert ((ours["verdict"] == CONFLICT) == conflict).all()
+    assert ((ours["verdict"] == STRONG_PRIOR) == strong).all()
+
+
+def test_the_distance_is_that_of_the_definition():
+    """sqrt of the symmetrised divergence of the distribution functions over its bound; figures by a plain loop."""
+    random = np.random.default_rng(4)
+    x, w = random.normal(size=30), random.dirichlet(np.ones(30))
+
+    def one_way(x, w):
+        order = np.argsort(x)
+        x, w = x[order], w[order]
+        forward = backward = bound = 0.0
+        for i in range(len(x) - 1):
+            p, q, width = (i + 1) / len(x), w[: i + 1].sum(), x[i + 1] - x[i]
+            forward += width * (p * np.log2(p / (0.5 * (p + q))) + 0.5 / np.log(2) * (q - p))
+            backward += width * (q * np.log2(q / (0.5 * (p + q))) + 0.5 / np.log(2) * (p - q))
+            bound += width * (p + q)
+        return np.sqrt((forward + backward) / bound)
+
+    expected = max(one_way(x, w), one_way(-x, w))
+    assert cumulative_distance(x[None], w)[0] == pytest.approx(expected, rel=1e-12)
+    assert cumulative_distance(x[None], np.full(30, 1 / 30))[0] == pytest.approx(0.0, abs=1e-7)
+
+
+def test_a_quantity_that_does_not_move_has_no_sensitivity():
+    random = np.random.default_rng(5)
+    assert power_scaled(random.normal(size=(2, 500)), np.zeros(500)).tolist() == [0.0, 0.0]
+    assert power_scaled(np.zeros((1, 500)), random.normal(size=500)).tolist() == [0.0]
+
+
+def test_verdicts_tell_conflict_strong_prior_and_nothing():
+    random = np.random.default_rng(6)
+    X = random.normal(size=(400, 3))
+    X[:, 2] *= 0.01  # the data say nothing about its coefficient
+    y = (random.random(400) < expit(2.0 * X[:, 0] + 0.5 * X[:, 1])).astype(int)
+    prior = plg.Priors(plg.Normal(1.0), terms={"x0": plg.Normal(0.3), "x1": plg.Normal(5.0)})
+    found = prior_sensitivity(posterior(prior, X, y, gaussian(prior, X, y)))
+    assert found.loc["x0", "verdict"] == CONFLICT
+    assert found.loc["x2", "verdict"] == STRONG_PRIOR
+    assert found.loc["x1", "contraction"] > 0.95
+    assert found.loc["x2", "contraction"] < 0.1
+    assert abs(found.loc["x0", "z_score"]) > 2
+    assert np.isnan(found.loc["Intercept", ["contraction", "z_score"]].to_numpy(float)).all()
+    assert "Flat prior: Intercept" in found.attrs["notes"][0]
+    assert list(found.columns) == ["prior", "likelihood", "verdict", "contraction", "z_score"]
+
+
+def test_contraction_and_z_score_are_those_of_normal_algebra():
+    X, y = data()
+    random = np.random.default_rng(7)
+    draws = random.normal([0.2, 1.0, -0.5], [0.3, 0.6, 0.9], size=(4, 5000, 3))
+    prior = plg.Priors(plg.Normal(2.0), terms={"x1": plg.Cauchy(1.0)}, intercept=plg.Normal(1.0, loc=0.5))
+    found = prior_sensitivity(posterior(prior, X, y, draws))
+    np.testing.assert_allclose(found["contraction"].iloc[:2], [1 - 0.09, 1 - 0.36 / 4], atol=0.01)
+    np.testing.assert_allclose(
+        found["z_score"].iloc[:2], [-0.3 / np.sqrt(1 - 0.09), 1.0 / np.sqrt(4 - 0.36)], atol=0.02
+    )
+    assert found.loc["x1", ["contraction", "z_score"]].isna().all()
+
+
+def test_an_intercept_prior_at_the_means_is_judged_there():
+    X, y = data()
+    X = X + 30.0
+    prior = plg.Priors(plg.Normal(1.0), intercept=plg.Normal(1.5), intercept_at="mean")
+    found = prior_sensitivity(posterior(prior, X, y, gaussian(prior, X, y)))
+    assert 0.7 < found.loc["Intercept", "contraction"] < 1.0
+
+
+def test_what_has_no_prior_or_no_posterior_is_refused():
+    X, y = data()
+    draws = np.random.default_rng(8).normal(size=(4, 200, 3))
+    with pytest.raises(NotAvailableError, match="there is no prior to be scaled"):
+        prior_sensitivity(posterior(plg.Flat(), X, y, draws))
+    with pytest.raises(NotAvailableError, match="needs posterior draws"):
+        prior_sensitivity(plg.MLE().estimate(plg.LogitModel.from_arrays(X, y).problem))
+    with pytest.raises(InputError, match="threshold must be positive"):
+        prior_sensitivity(posterior(plg.Normal(1.0), X, y, draws), threshold=0.0)
