@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "AliasingWarning",
+    "ApproximationError",
     "ConvergenceWarning",
     "DataError",
     "DataNotSavedError",
@@ -69,6 +70,10 @@ class SavedFitError(InputError):
 
 class EstimationError(ProblogitError, RuntimeError):
     """The estimate that was asked for does not exist or was not reached."""
+
+
+class ApproximationError(EstimationError):
+    """An approximation of the posterior is too poor to be called one; the message says by how much."""
 
 
 class NotAvailableError(ProblogitError, RuntimeError):

@@ -85,19 +85,20 @@ class Side:
 
     @cached_property
     def mode(self) -> Array | None:
-        """Where likelihood times prior is largest: the estimate itself, or what the posterior's stand-in finds."""
+        """Where likelihood times prior is largest: the estimate itself, or what the method that looks for it finds."""
         if not self.is_mean:
             return None if self.stopped else self.estimate.coefficients.location
         known = self.estimate.details.posterior_mode
         return self._found_mode() if known is None else known
 
     def _found_mode(self) -> Array | None:
-        if self.estimate.problem.data is None:
+        finder = self.estimate.method.mode_finder()
+        if finder is None or self.estimate.problem.data is None:
             return None
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ProblogitWarning)
-                found = self.estimate.method.surrogate().estimate(self.estimate.problem)
+                found = finder.estimate(self.estimate.problem)
         except ProblogitError:
             return None
         usable = found.status is Status.CONVERGED and not is_posterior(found)

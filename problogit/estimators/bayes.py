@@ -12,41 +12,49 @@ import numpy as np
 from problogit.core.blocks import Array
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.priors.base import ResolvablePrior
-from problogit.errors import ConvergenceWarning, EstimationError, InputError, explain
+from problogit.core.priors.resolved import ResolvedPrior
+from problogit.errors import ApproximationError, ConvergenceWarning, EstimationError, InputError, explain
 from problogit.estimate import Estimate, Estimator, Finding
+from problogit.estimators.laplace import laplace_estimate, laplace_sample
+from problogit.estimators.laplace_details import LaplaceDetails
 from problogit.estimators.nuts import sample_by_nuts
 from problogit.estimators.nuts_op import NutsSettings
 from problogit.estimators.penalized import DEFAULT_PRIOR, Penalized
 from problogit.estimators.posterior import BayesDetails
 from problogit.estimators.propriety import check_proper, moment_findings
-from problogit.estimators.whitened import whiten
+from problogit.estimators.whitened import WhitenedPosterior, at_mode
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 from problogit.validation import check_choice, check_integer, check_probability, seed_sequence
 
 __all__ = ["Bayes", "BayesDetails"]
 
-SAMPLERS = ("nuts",)
+SAMPLERS = ("nuts", "laplace", "auto")
+_SURROGATE_DRAWS = 2000
 _LEAST_DRAWS = 4  # r-hat splits each chain in two and needs a variance of each half
 
 
 @dataclass(frozen=True)
 class Bayes(Estimator):
-    """Posterior draws by PyMC's No-U-Turn sampler.
+    """Posterior draws: by PyMC's No-U-Turn sampler, or weighed about the mode.
 
-    The sampler works in coordinates in which the posterior is nearly a standard normal (whitened at its mode), which
-    changes its speed and nothing else: prior and likelihood are exact.
+    The samplers work in coordinates in which the posterior is nearly a standard normal (whitened at its mode), which
+    changes their speed and nothing else: prior and likelihood are exact.
 
     Parameters
     ----------
     prior : Prior or Priors, default Normal(2.5, autoscale=True)
         Of the coefficients that are reported; the intercept is flat unless `Priors` says otherwise.
     sampler : str, default "nuts"
-        ``nuts``: Hoffman & Gelman (2014), as PyMC implements it.
+        ``nuts``: Hoffman & Gelman (2014), as PyMC implements it. ``laplace``: draws of a multivariate t at the mode
+        with the curvature there, with Pareto-smoothed importance weights; a posterior where k-hat is below 0.7 and
+        the weights are worth 400 draws (Vehtari et al. 2024), else an error. ``auto``: ``laplace`` where that is a
+        posterior, else ``nuts``; the fit says which and why.
     draws, tune : int, default 1000
         Draws of each chain that are kept, and steps before them that adapt the sampler and are thrown away.
     chains : int, default 4
-        With one chain r-hat cannot be computed, which the diagnostics say.
+        With one chain r-hat cannot be computed, which the diagnostics say. ``laplace`` has no chains and keeps draws
+        x chains draws, fewer where the data are so many that weighing them would take long.
     cores : int, optional
         Chains run in that many processes where child processes are safe (``fork`` on Linux), otherwise one after the
         other; by default as many as there are processors. The draws do not depend on it.
@@ -99,24 +107,16 @@ class Bayes(Estimator):
         Raises
         ------
         EstimationError
-            If the posterior does not exist; the message names the terms and a prior that helps.
+            If the posterior does not exist; the message names the terms and a prior that helps. `ApproximationError`,
+            one of them, if the Laplace sampler was asked for and is not good enough.
         """
         started = time.perf_counter()
         _check_weights(problem)
         prior = self.prior.resolve(problem)
         check_proper(problem, prior)
-        settings = NutsSettings(self.draws, self.tune, self.chains, self.cores, self.target_accept)
-        target = whiten(problem, prior)
-        found = sample_by_nuts(
-            problem,
-            self,
-            target,
-            prior=prior,
-            settings=settings,
-            seeds=seed_sequence(self.rng),
-            progress=progress,
-        )
-        _speak_up(found.findings)
+        seeds, target = seed_sequence(self.rng), at_mode(problem, prior)
+        found = self._sampled(problem, target, prior, seeds, progress)
+        _speak_up(tuple(finding for finding in found.findings if finding.severity != "info"))
         seconds = time.perf_counter() - started
         return replace(
             found,
@@ -124,28 +124,145 @@ class Bayes(Estimator):
             provenance=replace(found.provenance, seconds=seconds),
         )
 
+    def _sampled(
+        self,
+        problem: Problem,
+        target: WhitenedPosterior,
+        prior: ResolvedPrior,
+        seeds: np.random.SeedSequence,
+        progress: Progress,
+    ) -> Estimate:
+        """The draws of the sampler that was asked for, or of the one that `auto` chooses."""
+        why = ""
+        if self.sampler != "nuts":
+            sample = laplace_sample(problem, target, self.draws * self.chains, seeds, progress)
+            why = sample.shortcoming
+            if not why:
+                found = laplace_estimate(problem, self, target, sample, prior=prior, seeds=seeds)
+                return found if self.sampler == "laplace" else _chosen(found, sample.verdict)
+            if self.sampler == "laplace":
+                raise ApproximationError(
+                    f"Draws about the mode are not a posterior here: {why}. Their numbers are not shown. Sample with "
+                    "Bayes(sampler='nuts'); sampler='auto' does so by itself where it must."
+                )
+        settings = NutsSettings(self.draws, self.tune, self.chains, self.cores, self.target_accept)
+        found = sample_by_nuts(
+            problem,
+            self,
+            target.with_fast_gradients(),
+            prior=prior,
+            settings=settings,
+            seeds=seeds,
+            progress=progress,
+        )
+        return _chosen(found, why) if why else found
+
     def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
-        """`r_hat`, `ess_bulk`, `ess_tail` and `prob_positive`, the posterior probability of a positive coefficient."""
-        details = cast(BayesDetails, estimate.details)
+        """How well the draws stand for the posterior, and the posterior probability of a positive coefficient.
+
+        `r_hat`, `ess_bulk`, `ess_tail` and `prob_positive`; of the Laplace sampler `k_hat`, `ess`, `prob_positive`.
+        """
+        details = estimate.details
         draws = cast(DrawnCoefficients, estimate.coefficients).flat
-        return {
-            "r_hat": details.r_hat,
-            "ess_bulk": details.ess_bulk,
-            "ess_tail": details.ess_tail,
-            "prob_positive": np.asarray((draws > 0).mean(axis=0)),
-        }
+        positive = {"prob_positive": np.asarray((draws > 0).mean(axis=0))}
+        if isinstance(details, LaplaceDetails):
+            return {"k_hat": np.full(details.ess.size, details.k_hat), "ess": details.ess, **positive}
+        chains = cast(BayesDetails, details)
+        return {"r_hat": chains.r_hat, "ess_bulk": chains.ess_bulk, "ess_tail": chains.ess_tail, **positive}
 
     def raw(self, estimate: Estimate) -> Any:
-        """What `pymc.sample` returned, in the sampler's coordinates: InferenceData (PyMC 5) or DataTree (PyMC 6)."""
-        return cast(BayesDetails, estimate.details).raw
+        """The sampler's output in its own coordinates; None after loading.
 
-    def surrogate(self) -> Penalized:
-        """The posterior mode: penalized likelihood with the same prior."""
+        Of NUTS what `pymc.sample` returned, InferenceData (PyMC 5) or DataTree (PyMC 6); of the Laplace sampler an
+        `ImportanceSample`.
+        """
+        return cast(BayesDetails | LaplaceDetails, estimate.details).raw
+
+    def surrogate(self) -> PosteriorSurrogate:
+        """The Laplace sampler, and the mode where its k-hat fails."""
+        return PosteriorSurrogate(replace(self, sampler="laplace", draws=_SURROGATE_DRAWS, chains=1))
+
+    def mode_finder(self) -> Penalized:
+        """Penalized likelihood with the same prior."""
         return Penalized(self.prior)
 
     def describe(self) -> str:
         """One phrase for headers."""
-        return f"Bayesian posterior, {self.prior.describe()} prior, NUTS {self.chains} x {self.draws} draws"
+        how = {
+            "nuts": f"NUTS {self.chains} x {self.draws} draws",
+            "laplace": f"Laplace sampler, {self.chains * self.draws} draws",
+            "auto": "Laplace sampler where it will do, else NUTS",
+        }
+        return f"Bayesian posterior, {self.prior.describe()} prior, {how[self.sampler]}"
+
+    def describe_fit(self, estimate: Estimate) -> str:
+        """`describe`, with the sampler that was used and the draws that it kept."""
+        draws = cast(DrawnCoefficients, estimate.coefficients).chains
+        used = "laplace" if isinstance(estimate.details, LaplaceDetails) else "nuts"
+        chains, kept = draws.shape[:2]
+        return replace(self, sampler=used, chains=chains, draws=kept).describe()
+
+
+@dataclass(frozen=True)
+class PosteriorSurrogate(Estimator):
+    """What stands in for a posterior in hundreds of refits: the Laplace sampler, or the mode where its k-hat fails."""
+
+    sampler: Bayes
+
+    @property
+    def name(self) -> str:
+        """``"Bayes"``."""
+        return self.sampler.name
+
+    @property
+    def prior(self) -> ResolvablePrior:
+        """The prior of the posterior."""
+        return self.sampler.prior
+
+    def estimate(self, problem: Problem, progress: Progress = SILENT) -> Estimate:
+        """Weigh draws about the mode; where they are no posterior, find the mode."""
+        try:
+            return self.sampler.estimate(problem, progress)
+        except ApproximationError as error:
+            found = self.sampler.mode_finder().estimate(problem, progress)
+            message = f"The mode stands in for the posterior. {error}"
+            return replace(found, findings=(*found.findings, Finding("surrogate", "info", message)))
+
+    def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
+        """Those of the method that was used."""
+        return estimate.method.summary_columns(estimate)
+
+    def raw(self, estimate: Estimate) -> Any:
+        """That of the method that was used."""
+        return estimate.method.raw(estimate)
+
+    def surrogate(self) -> PosteriorSurrogate:
+        """Itself."""
+        return self
+
+    def mode_finder(self) -> Penalized:
+        """Penalized likelihood with the same prior."""
+        return self.sampler.mode_finder()
+
+    def describe(self) -> str:
+        """One phrase for headers."""
+        return f"{self.sampler.describe()} (the mode where its k-hat fails)"
+
+
+def _chosen(found: Estimate, why: str) -> Estimate:
+    """Say which sampler `auto` chose and why."""
+    used, other = (
+        ("Laplace sampler", "NUTS was not needed")
+        if isinstance(found.details, LaplaceDetails)
+        else ("NUTS", "the Laplace sampler would not do")
+    )
+    message = f"sampler='auto' chose the {used}, because {other}: {why}."
+    engine = f"{found.provenance.engine}; chosen by sampler='auto'"
+    return replace(
+        found,
+        findings=(*found.findings, Finding("sampler", "info", message)),
+        provenance=replace(found.provenance, engine=engine),
+    )
 
 
 def _check_weights(problem: Problem) -> None:

@@ -42,7 +42,7 @@ def with_rare_level():
     ("option", "words"),
     [
         ({"prior": 2.5}, "prior must be a prior; received 2.5"),
-        ({"sampler": "nut"}, "sampler must be one of 'nuts'; received 'nut'. Did you mean 'nuts'"),
+        ({"sampler": "nut"}, "sampler must be one of 'nuts', 'laplace', 'auto'; received 'nut'. Did you mean 'nuts'"),
         ({"draws": 3}, "draws must be an integer of at least 4; received 3"),
         ({"tune": -1}, "tune must be an integer of at least 0"),
         ({"chains": 0}, "chains must be an integer of at least 1"),
@@ -70,7 +70,7 @@ def test_defaults_and_words():
     assert method.prior == plg.Normal(2.5, autoscale=True)
     assert method.name == "Bayes"
     assert "Normal(0, 2.5), autoscaled" in method.describe()
-    assert method.surrogate() == plg.Penalized(method.prior)
+    assert method.mode_finder() == plg.Penalized(method.prior)
 
 
 # -- posteriors that do not exist --------------------------------------------------------------------------------------
