@@ -173,6 +173,11 @@ class Details:
         return None
 
     @property
+    def hyperparameters(self) -> Mapping[str, Array]:
+        """Posterior draws of what is not a coefficient, by name, shape (n_chains, n_draws, ...)."""
+        return {}
+
+    @property
     def effective_sizes(self) -> tuple[Array, Array] | None:
         """Effective sample sizes of posterior draws, bulk and tail, each of shape (n_terms,), where they are known."""
         return None

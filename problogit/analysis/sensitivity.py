@@ -11,12 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from problogit.analysis.loo import posterior_draws
 from problogit.core.blocks import Array
 from problogit.core.pareto import smooth_weights, tail_length
+from problogit.core.priors.hierarchy import ResolvedHierarchy
 from problogit.core.priors.resolved import ResolvedPrior
-from problogit.errors import NotAvailableError
+from problogit.errors import NotAvailableError, listed
 from problogit.estimate import Estimate
 from problogit.validation import check_positive
 
@@ -94,16 +96,42 @@ def _verdict(prior: float, likelihood: float, threshold: float) -> str:
 def _log_prior(estimate: Estimate, betas: Array) -> tuple[Array, ResolvedPrior | None, tuple[str, ...]]:
     """Log density of the part of the prior that is scaled, (n_draws,); the prior by column; what to know of it."""
     prior = estimate.method.prior_used(estimate)
+    if prior.joint:
+        raise NotAvailableError(
+            f"{prior.describe()} is no density of single coefficients whose power would be a prior again: its "
+            "sensitivity is not measured. Compare with the fit under another prior: compare([...])."
+        )
+    if prior.hierarchical:
+        return _log_hyperprior(estimate, prior.hierarchy(estimate.problem), betas)
     resolved = prior.resolve(estimate.problem)
     if resolved.flat.all():
         raise NotAvailableError(
             "Every coefficient of this fit has a flat prior: there is no prior to be scaled."
         )
-    flat = [term for term, is_flat in zip(estimate.terms, resolved.flat, strict=True) if is_flat]
-    notes: tuple[str, ...] = ()
-    if flat:
-        notes = (f"Flat prior: {', '.join(flat)}. What moves there goes with coefficients that have one.",)
-    return resolved.batch(betas), resolved, notes
+    return resolved.batch(betas), resolved, _flat_notes(resolved.flat, estimate.terms)
+
+
+def _flat_notes(flat: NDArray[np.bool_], terms: tuple[str, ...]) -> tuple[str, ...]:
+    named = [term for term, is_flat in zip(terms, flat, strict=True) if is_flat]
+    if not named:
+        return ()
+    return (f"Flat prior: {listed(named)}. What moves there goes with coefficients that have one.",)
+
+
+def _log_hyperprior(
+    estimate: Estimate, prior: ResolvedHierarchy, betas: Array
+) -> tuple[Array, ResolvedPrior, tuple[str, ...]]:
+    """Of a hierarchical prior only the top level is scaled (Kallioinen et al. 2024): the levels below it are model."""
+    named = {
+        name: draws.reshape(-1, *draws.shape[2:]) for name, draws in estimate.details.hyperparameters.items()
+    }
+    value = prior.log_hyperprior(named) + prior.fixed.batch(betas)
+    note = (
+        "The scales of this prior are learned. What was raised to a power is the prior of the scales, and that of "
+        "coefficients with a fixed scale; contraction is given for the latter alone."
+    )
+    learned = np.isin(np.arange(betas.shape[1]), prior.columns)
+    return value, prior.fixed, (note, *_flat_notes(prior.fixed.flat & ~learned, estimate.terms))
 
 
 def _contraction(betas: Array, prior: ResolvedPrior | None) -> tuple[Array, Array]:

@@ -56,6 +56,11 @@ class BayesDetails(Details):
     raw: Any = None
 
     @property
+    def hyperparameters(self) -> Mapping[str, Array]:
+        """`extra`."""
+        return self.extra
+
+    @property
     def posterior_mode(self) -> Array | None:
         """`mode` where it is exact."""
         return self.mode if self.mode_is_exact else None
