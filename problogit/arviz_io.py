@@ -14,7 +14,8 @@ from problogit.core.blocks import Array
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.likelihood import log_binomial_constant
 from problogit.errors import NotAvailableError
-from problogit.estimate import Estimate
+from problogit.estimate import Details, Estimate
+from problogit.estimators.laplace_details import LaplaceDetails
 from problogit.estimators.posterior import BayesDetails
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def to_datatree(estimate: Estimate, log_likelihood: bool | None = None) -> DataT
     -------
     xarray.DataTree
         Groups ``posterior`` (``beta`` with dimension ``term``), ``observed_data``, ``constant_data``, and for a
-        posterior ``sample_stats`` and ``log_likelihood``. The attribute ``distribution`` says whether the draws are a
+        posterior ``sample_stats`` and ``log_likelihood``. Draws of the Laplace sampler are one chain, with copies of
+        a proposal side by side; their ``sample_stats`` hold the log density ``lp`` and the number of the ``proposal``,
+        their attributes ``k_hat`` and ``ess``. The attribute ``distribution`` says whether the draws are a
         posterior or come from the sampling distribution of an estimate.
 
     Raises
@@ -105,6 +108,8 @@ def to_datatree(estimate: Estimate, log_likelihood: bool | None = None) -> DataT
     if isinstance(details, BayesDetails):
         groups["posterior"] |= dict(details.extra)
         groups["sample_stats"] = dict(details.statistics)
+    elif isinstance(details, LaplaceDetails):
+        groups["sample_stats"] = {"lp": details.log_posterior[None], "proposal": details.proposal[None]}
     coords: dict[str, Any] = {"term": list(estimate.terms)}
     dims = {"beta": ["term"]}
     if estimate.problem.data is not None:
@@ -171,19 +176,28 @@ def _log_likelihood(estimate: Estimate, chains: Array) -> Array:
     return out.reshape(*chains.shape[:2], rows.n_obs)
 
 
-def _attributes(estimate: Estimate, posterior: bool) -> dict[str, str]:
+def _attributes(estimate: Estimate, posterior: bool) -> dict[str, Any]:
+    details = estimate.details
     sampling = f"sampling distribution ({estimate.coefficients.kinds[0]}), not a posterior"
     return {
         "distribution": "posterior" if posterior else sampling,
-        "method": estimate.method.describe(),
+        "method": estimate.method.describe_fit(estimate),
         "modelled": estimate.problem.response.describe(),
         "formula": estimate.problem.design.formula or "",
         "creation_library": "problogit",
-        "inference_library": "pymc" if posterior else "problogit",
+        "inference_library": "pymc" if isinstance(details, BayesDetails) else "problogit",
+        **_quality(details),
     }
 
 
-def _labelled(tree: DataTree, attributes: dict[str, str]) -> DataTree:
+def _quality(details: Details) -> dict[str, Any]:
+    """What the whole of a weighted sample is worth; of chains every quantity has its own figures."""
+    if not isinstance(details, LaplaceDetails):
+        return {}
+    return {"k_hat": details.k_hat, "ess": float(details.ess.min())}
+
+
+def _labelled(tree: DataTree, attributes: dict[str, Any]) -> DataTree:
     tree.attrs.update(attributes)
     tree["posterior"].attrs.update(attributes)
     return tree

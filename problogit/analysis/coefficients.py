@@ -176,5 +176,5 @@ def _attributes(estimate: Estimate, prob: float) -> dict[str, Any]:
     return {
         "prob": float(prob),
         "event": estimate.problem.response.describe(),
-        "method": estimate.method.describe(),
+        "method": estimate.method.describe_fit(estimate),
     }

@@ -60,7 +60,9 @@ def model_section(evidence: Evidence) -> Section:
     for label, estimate in evidence.estimates.items():
         own = "" if len(formulas) == 1 else f"{estimate.problem.design.formula or 'ready-made columns'}; "
         name = "Method" if len(evidence.estimates) == 1 else label
-        rows.append((name, f"{own}{estimate.method.describe()} ({estimate.problem.n_terms} coefficients)"))
+        rows.append(
+            (name, f"{own}{estimate.method.describe_fit(estimate)} ({estimate.problem.n_terms} coefficients)")
+        )
     items: list[Item] = [TableItem(Grid(("", ""), tuple(rows)), "facts")]
     if problem.data is None:
         text = "This fit was loaded without its rows: what needs them is said where it would stand."
