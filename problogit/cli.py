@@ -173,7 +173,7 @@ def fit(
     """Fit FORMULA to DATA (a CSV or Parquet file) and print the result."""
     from problogit.command_helpers import chosen_method
     from problogit.report import report as write_report
-    from problogit.tables.render import frame_text
+    from problogit.tables.render import frame_errors, frame_text
     from problogit.tables.text import fit_text, head_text
 
     _check_writable("--report", options.report)
@@ -191,7 +191,8 @@ def fit(
             click.echo(f"{head}\n")
         else:  # what reads the table wants nothing but the table
             click.echo("\n".join(f"problogit: {line}" for line in head.splitlines()), err=True)
-        click.echo(frame_text(frame, options.shape))
+        errors = frame_errors(fitted.estimate, options.prob, odds_ratios)
+        click.echo(frame_text(frame, options.shape, errors))
     if save_path:
         fitted.save(save_path)
         click.echo(f"problogit: saved the fit to {save_path}", err=True)

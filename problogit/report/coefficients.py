@@ -16,7 +16,7 @@ from problogit.report.parts import Figure, Item, Listing, Paragraph, Section, Ta
 from problogit.report.words import KINDS, kind_words
 from problogit.tables.grid import Grid
 from problogit.tables.numbers import fixed, percent, significant
-from problogit.tables.render import comparison_grid, intercepts
+from problogit.tables.render import comparison_grid, intercepts, simulation_errors
 from problogit.tables.text import coefficient_grid
 
 __all__ = ["coefficient_section", "detail_section", "disagreement_section"]
@@ -32,10 +32,10 @@ def coefficient_section(evidence: Evidence) -> Section:
         estimate = next(iter(evidence.estimates.values()))
         items.append(TableItem(_in_words(coefficient_grid(estimate, prob))))
     else:
-        left_out = intercepts(evidence.comparison)
+        left_out, errors = intercepts(evidence.comparison), simulation_errors(evidence.comparison)
         items += [
-            TableItem(_in_words(comparison_grid(frame, odds_ratios=True, without=left_out))),
-            TableItem(_in_words(comparison_grid(frame))),
+            TableItem(_in_words(comparison_grid(frame, odds_ratios=True, without=left_out, errors=errors))),
+            TableItem(_in_words(comparison_grid(frame, errors=errors))),
         ]
     items += _forest(evidence)
     kinds = [kind for kind in dict.fromkeys(frame["interval"]) if kind in KINDS]
@@ -183,6 +183,6 @@ def detail_section(evidence: Evidence) -> Section:
     for label, estimate in evidence.estimates.items():
         grid = _in_words(coefficient_grid(estimate, evidence.prob))
         tables.append(
-            TableItem(replace(grid, caption=f"“{label}”: {estimate.method.describe()}. {grid.caption}"))
+            TableItem(replace(grid, caption=f"“{label}”: {estimate.method.describe_fit(estimate)}. {grid.caption}"))
         )
     return Section("details", "Every fit in full", tuple(tables))

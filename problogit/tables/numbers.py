@@ -81,7 +81,7 @@ def p_value(value: float) -> str:
 
 
 def probability_text(value: float, error: float = math.nan) -> str:
-    """A posterior probability from draws: to what its Monte Carlo error allows, at most three decimals; never 0 or 1."""
+    """A posterior probability from draws: decimals that its Monte Carlo error allows, at most three; never 0 or 1."""
     if math.isnan(value):
         return MISSING
     if value < 0.001 or value > 0.999:

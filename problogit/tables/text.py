@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from problogit.analysis.coefficients import odds_ratios, summary, terms_without_moments
 from problogit.analysis.diagnostics import diagnostics
+from problogit.analysis.monte_carlo import term_errors
 from problogit.estimate import Status
 from problogit.tables.grid import Grid
-from problogit.tables.numbers import count, decimals_for, fixed, interval_text, p_value, percent, significant
+from problogit.tables.numbers import (
+    count,
+    decimals_for,
+    decimals_known,
+    fixed,
+    interval_text,
+    p_value,
+    percent,
+    probability_text,
+    significant,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +32,10 @@ if TYPE_CHECKING:
 
 __all__ = ["calibration_text", "coefficient_grid", "finding_lines", "fit_text", "head_text", "sample_text"]
 
+_SANDWICHED = ("confidence-wald", "sandwich", "debiased")  # kinds that are made of one under sampling weights
+
 WIDTH = 100
+DIGITS = "The digits are those that the draws settle."
 
 
 def fit_text(estimate: Estimate, prob: float = 0.95) -> str:
@@ -41,7 +56,7 @@ def head_text(estimate: Estimate) -> str:
     formula = f"{problem.design.formula}\n" if problem.design.formula else ""
     modelled = f"{problem.response.describe()}; {sample_text(estimate)}"
     partial = ", interrupted" if estimate.status is Status.INTERRUPTED else ""
-    return f"Logistic regression: {estimate.method.describe()}{partial}\n{formula}{modelled}"
+    return f"Logistic regression: {estimate.method.describe_fit(estimate)}{partial}\n{formula}{modelled}"
 
 
 def sample_text(estimate: Estimate) -> str:
@@ -55,7 +70,9 @@ def sample_text(estimate: Estimate) -> str:
     text = f"{rows}, {count(size.n_events)} events{of_trials}"
     if counted or problem.weights_type != "frequency":
         text += f"; {problem.weights_type} weights"
-        text += ", sandwich standard errors" if problem.weights_type == "sampling" else ""
+        kinds = estimate.coefficients.kinds
+        if problem.weights_type == "sampling" and kinds and kinds[0] in _SANDWICHED:
+            text += ", sandwich standard errors"
     if problem.design.offset_column is not None:
         text += f"; offset {problem.design.offset_column}"
     if report.n_dropped:
@@ -71,7 +88,11 @@ def finding_lines(finding: Finding) -> list[str]:
 
 
 def coefficient_grid(estimate: Estimate, prob: float = 0.95) -> Grid:
-    """Coefficients and odds ratios by term, each to two digits of its standard error."""
+    """Coefficients and odds ratios by term, each to two digits of its standard error.
+
+    Of a posterior no more digits are shown than its draws settle: the Monte Carlo error of every number is below one
+    unit of its last digit.
+    """
     table = summary(estimate, prob)
     ratios = odds_ratios(estimate, prob, intercept=True)
     own = [column for column in table.columns[5:] if column not in ("interval",)]
@@ -79,28 +100,50 @@ def coefficient_grid(estimate: Estimate, prob: float = 0.95) -> Grid:
     kinds = list(dict.fromkeys(table["interval"]))
     mixed = len(kinds) > 1
     header = ("", "estimate", "std error", bounds, *[_heading(c) for c in own], "odds ratio", bounds)
-    rows = tuple(_row(str(term), table.loc[term], ratios.loc[term], own, mixed) for term in table.index)
+    errors = term_errors(estimate, prob)
+    settled = [
+        {} if errors is None else {name: float(values[at]) for name, values in errors.items()}
+        for at in range(len(table))
+    ]
+    rows = tuple(
+        _row(str(term), table.loc[term], ratios.loc[term], own, known, mixed=mixed)
+        for term, known in zip(table.index, settled, strict=True)
+    )
     medians = terms_without_moments(estimate)
     aside = (
         f" For {', '.join(medians)} they are posterior medians: mean or sd need not exist." if medians else ""
     )
     caption = f"Estimates are log-odds.{aside} Intervals: {', '.join(kinds)}."
+    if errors is not None:
+        caption = f"{DIGITS} {caption}"
     return Grid(header + (("interval kind",) if mixed else ()), rows, caption)
 
 
 def _row(
-    term: str, line: pd.Series[float], ratio: pd.Series[float], own: list[str], mixed: bool
+    term: str,
+    line: pd.Series[float],
+    ratio: pd.Series[float],
+    own: list[str],
+    errors: Mapping[str, float],
+    *,
+    mixed: bool,
 ) -> tuple[str, ...]:
+    def known(*names: str) -> int:
+        return min(decimals_known(errors.get(name, math.nan)) for name in names)
+
     places = decimals_for(float(line["std_error"]))
-    lower, upper = fixed(float(line["lower"]), places), fixed(float(line["upper"]), places)
+    ends = min(places, known("lower", "upper"))
     return (
         term,
-        fixed(float(line["estimate"]), places),
-        fixed(float(line["std_error"]), places),
-        interval_text(lower, upper),
-        *[_own_cell(column, float(line[column]), places) for column in own],
-        significant(float(ratio["odds_ratio"])),
-        interval_text(significant(float(ratio["lower"])), significant(float(ratio["upper"]))),
+        fixed(float(line["estimate"]), min(places, known("estimate"))),
+        fixed(float(line["std_error"]), min(places, known("std_error"))),
+        interval_text(fixed(float(line["lower"]), ends), fixed(float(line["upper"]), ends)),
+        *[_own_cell(column, float(line[column]), places, errors) for column in own],
+        significant(float(ratio["odds_ratio"]), known=known("odds_ratio")),
+        interval_text(
+            significant(float(ratio["lower"]), known=known("or_lower")),
+            significant(float(ratio["upper"]), known=known("or_upper")),
+        ),
         *((str(line["interval"]),) if mixed else ()),
     )
 
@@ -117,14 +160,16 @@ def _heading(column: str) -> str:
     return short.get(column, column.replace("_", "-"))
 
 
-def _own_cell(column: str, value: float, places: int) -> str:
+def _own_cell(column: str, value: float, places: int, errors: Mapping[str, float]) -> str:
     if column == "p_value":
         return p_value(value)
+    if column == "prob_positive":
+        return probability_text(value, errors.get(column, math.nan))
     if column == "debiased":
         return fixed(value, places)
     if column.startswith("ess"):
         return fixed(value, 0)
-    return fixed(value, 3 if column in ("r_hat", "prob_positive") else 2)
+    return fixed(value, 3 if column == "r_hat" else 2)
 
 
 def _footer(estimate: Estimate) -> str:
