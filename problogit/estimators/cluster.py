@@ -31,6 +31,7 @@ from problogit.core.coefficients import as_dense
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.errors import EstimationError
 from problogit.estimators.bell_mccaffrey import ALONE, Cluster, adjusted_score
+from problogit.estimators.sandwich import silent_directions
 from problogit.execution import Sums
 
 __all__ = ["CR_KINDS", "Clustered", "cluster_covariance", "cluster_meat", "intersection"]
@@ -106,7 +107,8 @@ def cluster_covariance(
     least = min(int(codes.max()) for codes in groups)
     silent = np.empty((beta.size, 0))
     if len(groups) == 1 and least >= beta.size:
-        silent = _silent(_meat(rows, groups[0], "CR0") if kind == "CR2" else meat, root)
+        scores = _meat(rows, groups[0], "CR0") if kind == "CR2" else meat
+        silent = silent_directions(scores, root)
     meat, repaired = _positive(meat) if len(groups) == 2 else (meat, False)
     covariance = root @ meat @ root.T
     return Clustered((covariance + covariance.T) / 2, repaired, silent)
@@ -125,11 +127,6 @@ def intersection(first: Codes, second: Codes) -> Codes:
     """The clusters of rows that share both groups, 0 to G - 1."""
     pairs = first * (int(second.max()) + 1) + second
     return np.asarray(np.unique(pairs, return_inverse=True)[1], dtype=np.int64).ravel()
-
-
-def _silent(meat: Array, root: Array) -> Array:
-    values, vectors = np.linalg.eigh(meat)
-    return np.asarray(root @ vectors[:, values < 1e-10 * values[-1]])
 
 
 def _positive(meat: Array) -> tuple[Array, bool]:

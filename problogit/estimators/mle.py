@@ -157,7 +157,7 @@ class MLE(Estimator):
             status = Status.SEPARATED
         fit = Estimate(
             problem=problem,
-            method=self,
+            method=self if groups is None else replace(self, groups=groups.names),
             coefficients=maximum.distribution(spread.covariance),
             status=status,
             findings=tuple(findings),

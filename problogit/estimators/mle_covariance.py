@@ -14,10 +14,10 @@ from problogit.core.coefficients import as_dense
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.maximum import Maximum, inverse_information
 from problogit.core.separation import Separation
-from problogit.errors import InputError, explain
+from problogit.errors import InputError, explain, listed
 from problogit.estimate import Finding
 from problogit.estimators.cluster import CR_KINDS, cluster_covariance
-from problogit.estimators.sandwich import HC_KINDS, sandwich
+from problogit.estimators.sandwich import HC_KINDS, sandwich, score_meat, silent_directions
 from problogit.problem import Problem
 
 __all__ = [
@@ -125,14 +125,17 @@ def sampling_covariance(
     frequency = problem.weights_type == "frequency"
     if groups is None:
         covariance = sandwich(rows.likelihood, rows.beta, inverse, kind, frequency=frequency)
-        return SamplingCovariance(rows.to_original(covariance))
+        findings = []
+        if problem.response.counts:  # a single outcome that stood alone would be separated
+            root = np.asarray(np.linalg.cholesky(inverse), dtype=np.float64)
+            meat = root.T @ score_meat(rows.likelihood, rows.beta, frequency=frequency) @ root
+            findings = _lone_finding(rows.back @ silent_directions(meat, root), maximum, problem, None)
+        return SamplingCovariance(rows.to_original(covariance), findings=tuple(findings))
     within = groups if rows.chosen is None else groups.take(rows.chosen)
     _check_several(within, rows.likelihood.n_rows, "rows that are not separated")
     found = cluster_covariance(rows.likelihood, rows.beta, inverse, within.codes, kind, frequency=frequency)
     findings = [_size_finding(within, kind), *_repair_finding(found.repaired, within)]
-    silent = rows.back @ found.silent
-    lone = np.sum(silent**2, axis=1) > 0.5 * np.diag(maximum.inverse)
-    findings += _lone_finding(lone, maximum, problem, within)
+    findings += _lone_finding(rows.back @ found.silent, maximum, problem, within)
     return SamplingCovariance(rows.to_original(found.covariance), within.counts, tuple(findings))
 
 
@@ -243,20 +246,23 @@ def _repair_finding(repaired: bool, groups: Groups) -> list[Finding]:
     return [Finding("two-way", "warning", text, remedy)]
 
 
-def _lone_finding(
-    lone: NDArray[np.bool_], maximum: Maximum, problem: Problem, groups: Groups
-) -> list[Finding]:
-    """Terms that one cluster alone speaks of: the sum of its scores is zero there, and nothing is left to measure."""
+def _lone_finding(silent: Array, maximum: Maximum, problem: Problem, groups: Groups | None) -> list[Finding]:
+    """Terms that one cluster or row alone speaks of: its scores add up to zero there, and nothing is left to measure.
+
+    `silent` is a root of the part of the classical covariance that no score speaks of.
+    """
+    lone = np.sum(silent**2, axis=1) > 0.5 * np.diag(maximum.inverse)
     if not lone.any():
         return []
     kept = maximum.aliases.kept
     if maximum.separation is not None:
         kept = kept[maximum.separation.identified]
     terms = tuple(problem.terms[j] for j in kept[lone])
-    named = ", ".join(terms[:_NAMED]) + (f" and {len(terms) - _NAMED} more" if len(terms) > _NAMED else "")
+    unit, whose = ("row", "") if groups is None else ("cluster", f" of {groups.names[0]}")
     text = (
-        f"A single cluster of {groups.names[0]} identifies {named}: with one cluster there is no variation between "
-        "clusters to measure, and a standard error over clusters is far too small."
+        f"A single {unit}{whose} identifies {listed(terms, _NAMED)}: with one {unit} there is no variation between "
+        f"{unit}s to measure, and a standard error over {unit}s is far too small."
     )
-    remedy = "Read such coefficients as fixed, or take their standard error from MLE(covariance='HC3')."
-    return [Finding("lone-cluster", "warning", text, remedy, terms)]
+    other = "classical" if groups is None else "HC3"
+    remedy = f"Read such coefficients as fixed, or take their standard error from MLE(covariance={other!r})."
+    return [Finding(f"lone-{unit}", "warning", text, remedy, terms)]

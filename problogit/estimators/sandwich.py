@@ -3,7 +3,8 @@
 A (meat) A with A the inverse information. Row i has score r_i x_i, r_i = s_i - m_i p_i. A frequency weight f is f
 units, so its share of the meat is f r^2 x x'; an importance or sampling weight w multiplies the score, so its
 share is w^2 r^2 x x'. HC1 multiplies by n / (n - k); HC2 and HC3 divide r^2 by (1 - h) and (1 - h)^2, h being the
-leverage of one unit (MacKinnon & White 1985; R package sandwich, vcovHC).
+leverage of one unit (MacKinnon & White 1985; R package sandwich, vcovHC). A unit of leverage 1 has residual 0 and adds
+nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from problogit.core.likelihood import BinomialLikelihood
 from problogit.errors import EstimationError
 from problogit.execution import Sums
 
-__all__ = ["HC_KINDS", "sandwich", "score_meat"]
+__all__ = ["HC_KINDS", "sandwich", "score_meat", "silent_directions"]
 
 HC_KINDS = ("HC0", "HC1", "HC2", "HC3")
+_ALONE = 1e-10
 
 
 def sandwich(
@@ -49,7 +51,7 @@ def sandwich(
     if kind in ("HC2", "HC3"):
         leverage = likelihood.leverages(beta, inverse)
         unit = leverage / weights if frequency else leverage
-        remaining = np.maximum(1.0 - unit, np.finfo(float).eps)
+        remaining = np.where(1.0 - unit > _ALONE, 1.0 - unit, np.inf)  # else 0 / 0: the unit fits itself
         root_meat = root_meat / (np.sqrt(remaining) if kind == "HC2" else remaining)
 
     def meat_sum(block: slice) -> Sums:
@@ -60,6 +62,16 @@ def sandwich(
     if kind == "HC1":
         covariance *= units / (units - beta.size)
     return np.asarray((covariance + covariance.T) / 2)
+
+
+def silent_directions(meat: Array, root: Array) -> Array:
+    """A root of the part of the classical covariance in which no score varies, shape (n_terms, m).
+
+    Those are the combinations that a single unit or cluster identifies: at the maximum its scores sum to zero there.
+    `meat` is in columns whitened by `root`, a root of the inverse information.
+    """
+    values, vectors = np.linalg.eigh(meat)
+    return np.asarray(root @ vectors[:, values < 1e-10 * values[-1]])
 
 
 def score_meat(likelihood: BinomialLikelihood, beta: Array, *, frequency: bool) -> Array:

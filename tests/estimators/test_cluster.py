@@ -386,3 +386,31 @@ def test_saturated_small_sample_factors_are_refused():
         model.fit(plg.MLE("CR1", groups="k"))
     with pytest.raises(EstimationError, match="HC1 divides by the rows"):
         model.fit(plg.MLE("HC1"))
+
+
+def test_the_groups_of_the_model_are_named_by_the_fit_that_used_them(data):
+    model = plg.LogitModel("passed ~ hours", data, groups="school")
+    drawn = model.fit(plg.MLE("bootstrap", resamples=20, rng=1))
+    assert drawn.estimate.method.describe() == "maximum likelihood, bootstrap by school (20 resamples)"
+    assert drawn.estimate.method.spread_label == "by school"
+    assert model.fit(plg.MLE("CR1")).estimate.method.spread_label == "CR1 by school"
+    arrays = plg.LogitModel.from_arrays(data[["hours"]], data["passed"], groups=data["school"].to_numpy())
+    assert arrays.fit(plg.MLE("CR1")).estimate.method.spread_label == "CR1 by groups"
+    assert model.fit(plg.MLE("HC3")).estimate.method.spread_label == "HC3"
+
+
+@pytest.mark.parametrize("copies", [1, 3])
+@pytest.mark.parametrize("kind", ["HC0", "HC3"])
+def test_a_row_of_trials_that_alone_identifies_a_term_is_named(kind, copies):
+    rng = np.random.default_rng(3)
+    x, lone = rng.normal(size=60), (np.arange(60) == 7).astype(float)
+    s = np.where(lone == 1, 2, rng.binomial(5, expit(x)))
+    table = pd.DataFrame({"s": s, "x": x, "lone": lone, "f": np.where(lone == 1, copies, 1)})
+    fit = plg.fit("s ~ x + lone", table, plg.MLE(kind), trials=5, weights="f")
+    found = finding(fit, "lone-row")
+    assert found.terms == ("lone",)
+    assert "MLE(covariance='classical')" in found.remedy
+    assert fit.summary().loc["lone", "std_error"] < 0.3  # nothing of its own binomial spread,
+    assert plg.fit("s ~ x + lone", table, trials=5).summary().loc["lone", "std_error"] > 0.9
+    shared = plg.fit("s ~ x", table, plg.MLE(kind), trials=5)
+    assert not any(f.code == "lone-row" for f in shared.estimate.findings)
