@@ -41,7 +41,7 @@ def binned_residuals(
         A column of the design, or numbers for the rows in use (one each, or as a Series with their labels); the fitted
         probability without it.
     bins : int, optional
-        Number of bins; the root of the number of rows without it, at least 10 and at most 100.
+        Number of bins; the root of the number of units without it, at least 10 and at most 100.
     prob : float
         Of the band, point by point.
 
@@ -95,8 +95,8 @@ def binned_residuals(
 
 
 def default_bins(fitted: FittedRows) -> int:
-    """The root of the number of rows, from 10 to 100; half the rows where there are fewer than 20."""
-    n = fitted.trials.size
+    """The root of the number of units, from 10 to 100; half the units where there are fewer than 20."""
+    n = round(float(fitted.copies.sum()))
     return max(1, min(n // 2, max(10, min(100, int(np.sqrt(n))))))
 
 

@@ -12,7 +12,7 @@ from analysis_cases import posterior, problem_of
 from analysis_cases import simulated as numbers
 from influence_cases import NAMES, fit_of, influence_cases, shown, simulated
 from reference_cases import REFERENCE
-from scipy.special import log_ndtr
+from scipy.special import expit, log_ndtr
 from scipy.stats import binom, norm
 
 import problogit as plg
@@ -213,3 +213,13 @@ def test_a_column_of_a_sparse_design_can_be_asked_for():
     pd.testing.assert_frame_equal(
         dense.binned_residuals(name), sparse.binned_residuals(name), rtol=1e-7, check_exact=False
     )
+
+
+def test_as_many_bins_for_frequency_weights_as_for_the_rows_written_out():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=100), "f": np.full(100, 4)})
+    frame["y"] = (rng.random(100) < expit(frame["x"])).astype(int)
+    weighted = plg.fit("y ~ x", frame, weights="f").binned_residuals()
+    written_out = plg.fit("y ~ x", frame.loc[np.repeat(frame.index, 4)]).binned_residuals()
+    assert len(weighted) == 20
+    pd.testing.assert_frame_equal(weighted, written_out)
