@@ -148,11 +148,15 @@ def _second_step(
         return []
     terms = tuple(problem.terms[j] for j in far[np.argsort(-more[far])])
     message = (
-        f"The penalty is too strong for debiased intervals: after the step that they are centred on, a second would "
-        f"move {listed(terms, _NAMED)} by up to {more.max():.2g} standard errors. Their intervals hold the true value "
-        "too seldom."
+        f"after the step that they are centred on, a second would move {listed(terms, _NAMED)} by up to "
+        f"{more.max():.2g} standard errors. Their intervals hold the true value too seldom."
     )
-    remedy = "Weaken the penalty, or fit MLE(), whose Wald intervals go all the way."
+    if problem.maximum.separation is None:
+        message = f"The penalty is too strong for debiased intervals: {message}"
+        remedy = "Weaken the penalty, or fit MLE(), whose Wald intervals go all the way."
+    else:
+        message = f"The likelihood has no maximum (separated data) for debiased intervals to step towards: {message}"
+        remedy = "Use Penalized(Jeffreys()), or MLE() with its one-sided profile intervals."
     return [Finding("debiased-step", "warning", message, remedy, terms)]
 
 

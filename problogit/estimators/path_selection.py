@@ -174,7 +174,11 @@ def _chosen(path: Path, selection: Selection, scores: _Scores) -> ChosenStrength
     text = _choice_text(selection, scores)
     kept = SelectionRecord(kind, rule, scores.score, scores.std_error, best, scores.n_folds, text)
     start = None if record.coefficients is None else record.coefficients[[best]].toarray()[0]
-    findings = (_choice_finding(kept, record), *_grid_findings(path, record, kept), *map(_note, scores.notes))
+    findings = (
+        _choice_finding(kept, record),
+        *_grid_findings(selection, record, kept),
+        *map(_note, scores.notes),
+    )
     return ChosenStrength(
         factor, path.prior.strengthened(factor), start, replace(record, selection=kept), findings
     )
@@ -215,18 +219,18 @@ def _choice_finding(kept: SelectionRecord, record: PathRecord) -> Finding:
     return Finding("selection", "info", message)
 
 
-def _grid_findings(path: Path, record: PathRecord, kept: SelectionRecord) -> list[Finding]:
+def _grid_findings(selection: Selection, record: PathRecord, kept: SelectionRecord) -> list[Finding]:
     found = []
-    if not path.prior.smooth and record.n_nonzero[0] > 0:
-        found.append(
-            Finding(
-                "grid",
-                "info",
-                f"The largest value of the grid leaves {record.n_nonzero[0]} penalized coefficients different from "
-                "zero, so that stronger penalties were not tried.",
-                "Begin with a larger value, or leave out `values`.",
-            )
-        )
+    apart = int(record.n_nonzero[0])
+    if selection.grid.values is not None and apart:  # a grid of our own begins at zero
+        best = kept.chosen == 0
+        then = "and scores best: still stronger ones might score better"
+        if not best:
+            then = "so that stronger penalties were not tried"
+        text = f"The largest value of the grid leaves {apart} penalized coefficients different from zero, {then}."
+        if best or record.l1.any():
+            remedy = "Begin with a larger value, or leave out `values`."
+            found.append(Finding("grid", "warning" if best else "info", text, remedy))
     if record.n_unconverged:
         count = f"{record.n_unconverged} of {record.n_values} values of the path"
         found.append(

@@ -303,3 +303,11 @@ def test_what_wide_designs_alias_is_said_in_few_words() -> None:
     (finding,) = [f for f in fitted.diagnostics().findings if f.code == "aliased"]
     assert len(finding.message) < 8000
     assert "more terms" in finding.message
+
+
+def test_separated_data_are_not_blamed_on_the_penalty() -> None:
+    found = fit(STRONG, (STRONG[:, 0] > 0).astype(int), Laplace(0.2), inference="debiased")
+    (finding,) = [f for f in found.findings if f.code == "debiased-step"]
+    assert "no maximum (separated data)" in finding.message
+    assert "Jeffreys()" in finding.remedy
+    assert "Weaken" not in finding.remedy

@@ -179,6 +179,14 @@ def test_grids_that_do_not_hold_the_optimum_are_said() -> None:
     assert any(
         "largest value of the grid leaves 7 penalized coefficients different from zero" in m for m in grid
     )
+    for prior in (plg.Laplace(1.0), plg.Normal(1.0)):
+        fit = model().fit(plg.Penalized(prior, select=plg.CrossValidation(values=[0.02, 0.01], rng=0)))
+        (grid,) = [f for f in fit.diagnostics().findings if f.code == "grid"]
+        assert grid.severity == "warning"
+        assert "and scores best: still stronger ones might score better" in grid.message
+    mixed = plg.Priors(plg.Laplace(1.0), {"x0": plg.Normal(1.0)})  # smooth terms are never exactly zero
+    fit = model().fit(plg.Penalized(mixed, select="bic"))
+    assert not [f for f in fit.diagnostics().findings if f.code == "grid"]
 
 
 def test_frequency_weights_are_repeated_rows() -> None:
