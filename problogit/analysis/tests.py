@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from problogit.analysis.chi_squared import log_survival
 from problogit.analysis.restricted import Restricted
 from problogit.errors import InputError, NotAvailableError, explain
-from problogit.estimate import Estimate
+from problogit.estimate import TEST_NAMES, Estimate
 from problogit.problem import Problem
 from problogit.validation import check_choice, nearest
 
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "TestResult", "kind_notes", "made_result", "run_test", "term_columns", "test"]
 
 Columns = NDArray[np.int64]
-_NAMES = {"lr": "Likelihood-ratio test", "wald": "Wald test", "score": "Score test"}
-KINDS = tuple(_NAMES)
+KINDS = tuple(TEST_NAMES)
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class TestResult:
     def __str__(self) -> str:
         """One line."""
         p = f"p = {self.p_value:.4g}" if self.log_p > -700 else f"p = 10^{self.log_p / np.log(10):.1f}"
-        line = f"{_NAMES[self.kind]} of {self.hypothesis}: chi2({self.df}) = {self.statistic:.4f}, {p}"
+        line = f"{TEST_NAMES[self.kind]} of {self.hypothesis}: chi2({self.df}) = {self.statistic:.4f}, {p}"
         return "\n".join([line, *self.notes])
 
 

@@ -155,7 +155,7 @@ def test_methods_without_a_likelihood_test_say_what_to_use():
     problem = problem_of(*simulated())
     for estimate in (posterior(problem, BETA), point(problem, BETA)):
         for kind in ("lr", "wald", "score"):
-            with pytest.raises(NotAvailableError, match=r"need a maximum-likelihood fit.*MLE\(\)"):
+            with pytest.raises(NotAvailableError, match=r"need a fit by maximum likelihood.*MLE\(\)"):
                 term_tests.test(estimate, "x", kind)
 
 
@@ -243,7 +243,7 @@ def test_anova_refuses_another_event_other_weights_and_other_methods():
     weighted = MLE().estimate(problem_of(frame[["x", "d"]], y, weights=np.full(120, 2.0)))
     with pytest.raises(InputError, match="the same weights"):
         anova(small, weighted)
-    with pytest.raises(NotAvailableError, match="maximum-likelihood"):
+    with pytest.raises(NotAvailableError, match="Likelihood-ratio tests need a fit by maximum likelihood"):
         anova(small, posterior(big.problem, [0, 0, 0]))
 
 

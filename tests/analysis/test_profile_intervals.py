@@ -65,7 +65,7 @@ def test_profile_is_refused_where_the_likelihood_does_not_speak():
     robust = MLE(covariance="HC1").estimate(problem_of(frame, y))
     with pytest.raises(InputError, match="covariance='HC1'"):
         profile_interval(robust, X_ALONE)
-    with pytest.raises(InputError, match="need a maximum-likelihood fit"):
+    with pytest.raises(InputError, match="need a fit by maximum likelihood"):
         profile_interval(posterior(robust.problem, [0.2, 0.8, 0.4, -0.1]), X_ALONE)
 
 

@@ -95,3 +95,15 @@ def test_terms_that_a_fit_lacks_leave_an_empty_cell() -> None:
         if "age" in row
     )
     assert line.split("|")[2].strip() == ""
+
+
+def test_sampling_weights_promise_sandwich_errors_only_where_there_are_some() -> None:
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"x": rng.normal(size=80), "w": rng.random(80) + 0.5})
+    frame["y"] = (frame["x"] + rng.normal(size=80) > 0).astype(int)
+    model = plg.LogitModel("y ~ x", frame, weights="w", weights_type="sampling")
+    line = "sampling weights, sandwich standard errors"
+    assert line in str(model.fit())
+    assert line in str(model.fit(plg.Penalized(plg.Laplace(0.2), inference="debiased")))
+    assert line not in str(model.fit(plg.Penalized(plg.Laplace(0.2))))
+    assert line not in str(model.fit(plg.MLE("bootstrap", resamples=20, rng=0)))
