@@ -17,6 +17,7 @@ from problogit.analysis import (
     diagnostics,
     link,
     predict,
+    questions,
     r_squared,
     scores,
     term_table,
@@ -113,8 +114,33 @@ class Fit:
         return coefficients.draws(self.estimate, n, rng)
 
     def contrast(self, weights: Any, prob: float = 0.95, interval: str | None = None) -> pd.DataFrame:
-        """Linear contrasts of coefficients, e.g. ``{"race[T.black]": 1, "race[T.other]": -1}``."""
+        """Linear contrasts of coefficients, e.g. ``"2 * x1 - x2"`` or ``{"race[T.black]": 1, "race[T.other]": -1}``."""
         return contrasts.contrast(self.estimate, weights, prob, interval)
+
+    def posterior_probability(
+        self,
+        weights: Any = None,
+        low: float | None = None,
+        high: float | None = None,
+        odds_ratio: bool = False,
+    ) -> pd.DataFrame:
+        """P(low < quantity < high | data) of coefficients, odds ratios or contrasts; posteriors only.
+
+        Parameters
+        ----------
+        weights : str, sequence of str, mapping, ...
+            As in `contrast`; every coefficient but the intercept without it.
+        low, high : float, optional
+            The range: both for a region of practical equivalence; without either P(> 0), or P(odds ratio > 1).
+        odds_ratio : bool
+            The range is one of odds ratios.
+
+        Returns
+        -------
+        DataFrame
+            ``below, probability, above, mcse`` (the Monte Carlo standard error of `probability`).
+        """
+        return questions.posterior_probability(self.estimate, weights, low, high, odds_ratio)
 
     def test(
         self, term: str | Sequence[str], kind: Literal["lr", "wald", "score"] = "lr"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from problogit.analysis.coefficients import exponential
+from problogit.analysis.combinations import parse_combination
 from problogit.analysis.intervals import bounds
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.data.rows import Array
@@ -29,10 +30,11 @@ def contrast(
     Parameters
     ----------
     estimate : Estimate
-    weights : mapping, Series, DataFrame or array
-        Weights by term, ``{"race[T.black]": 1, "race[T.other]": -1}`` (terms that are not named have weight 0); a
-        mapping of names to such mappings or a DataFrame (columns are terms) for several contrasts; or an array of
-        shape (n_terms,) or (k, n_terms).
+    weights : str, mapping, Series, DataFrame, array or sequence of str
+        A combination as text, ``"2 * x1 - x2"`` (names of terms, numbers, ``+ - * /`` and parentheses; backquotes
+        around names that could be misread); weights by term, ``{"race[T.black]": 1, "race[T.other]": -1}`` (terms
+        that are not named have weight 0); several contrasts as a sequence of texts, a mapping of names to texts or
+        mappings, or a DataFrame (columns are terms); or an array of shape (n_terms,) or (k, n_terms).
     prob, interval
         As in `summary`.
 
@@ -71,6 +73,11 @@ def contrast_rows(terms: tuple[str, ...], weights: Any) -> tuple[Array, list[str
     """Weights as rows of shape (k, n_terms), with a name for each contrast."""
     import pandas as pd
 
+    if isinstance(weights, str):
+        weights = [weights]
+    if isinstance(weights, (list, tuple)) and weights and all(isinstance(text, str) for text in weights):
+        rows = np.array([parse_combination(text, terms) for text in weights])
+        return rows, [" ".join(text.split()) for text in weights]
     if isinstance(weights, pd.DataFrame):
         named = {str(label): row.to_dict() for label, row in weights.iterrows()}
         return _stacked(terms, named)
@@ -79,8 +86,8 @@ def contrast_rows(terms: tuple[str, ...], weights: Any) -> tuple[Array, list[str
     if isinstance(weights, Mapping):
         if not weights:
             raise InputError(explain("weights", "must name at least one term", weights))
-        if all(isinstance(value, (Mapping, pd.Series)) for value in weights.values()):
-            return _stacked(terms, {str(name): dict(value) for name, value in weights.items()})
+        if all(isinstance(value, (str, Mapping, pd.Series)) for value in weights.values()):
+            return _stacked(terms, {str(name): value for name, value in weights.items()})
         row = _row(terms, weights)
         return row[None], [_describe(terms, row)]
     return _from_array(terms, weights)
@@ -93,15 +100,19 @@ def _from_array(terms: tuple[str, ...], weights: Any) -> tuple[Array, list[str]]
         rows = np.empty((0, 0, 0))
     if rows.ndim != 2 or rows.shape[1] != len(terms) or rows.shape[0] == 0:
         shape = "(n_terms,) or (k, n_terms)"
-        rule = f"must be weights by term or an array of shape {shape} with n_terms = {len(terms)}"
+        rule = f"must be text, weights by term or an array of shape {shape} with n_terms = {len(terms)}"
         raise InputError(explain("weights", rule, weights))
     if not np.isfinite(rows).all():
         raise InputError(explain("weights", "must be finite numbers", weights))
     return rows, [_describe(terms, row) for row in rows]
 
 
-def _stacked(terms: tuple[str, ...], named: Mapping[str, Mapping[Any, Any]]) -> tuple[Array, list[str]]:
-    return np.array([_row(terms, weights) for weights in named.values()]), list(named)
+def _stacked(terms: tuple[str, ...], named: Mapping[str, Any]) -> tuple[Array, list[str]]:
+    rows = [
+        parse_combination(weights, terms) if isinstance(weights, str) else _row(terms, dict(weights))
+        for weights in named.values()
+    ]
+    return np.array(rows), list(named)
 
 
 def _row(terms: tuple[str, ...], weights: Mapping[Any, Any]) -> Array:

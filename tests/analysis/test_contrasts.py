@@ -87,9 +87,10 @@ def test_a_contrast_along_an_infinite_coefficient_is_one_sided():
     [
         ({"xx": 1}, r"received 'xx'\. Did you mean 'x'\?"),
         ({}, r"weights must name at least one term"),
-        ({"x": "one"}, r"weights\['x'\] must be a finite number"),
+        ({"x": None}, r"weights\['x'\] must be a finite number"),
         ([1.0, 2.0], r"n_terms = 4"),
-        ("x", r"weights must be weights by term"),
+        (3.5, r"weights must be text, weights by term"),
+        ("q", r"weights must name terms of this fit; received 'q'"),
         ([np.nan, 0, 0, 1], r"weights must be finite"),
     ],
 )
