@@ -61,3 +61,8 @@ class LaplaceDetails(Details):
     def posterior_mode(self) -> Array | None:
         """`mode` where it is exact."""
         return self.mode if self.mode_is_exact else None
+
+    @property
+    def effective_sizes(self) -> tuple[Array, Array]:
+        """`ess`, for centres and for ends of intervals."""
+        return self.ess, self.ess
