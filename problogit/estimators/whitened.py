@@ -24,11 +24,21 @@ from problogit.estimators.penalized_optimum import Optimum, PenalizedLikelihood,
 from problogit.estimators.penalized_problem import ScaledProblem, scaled_problem, search
 from problogit.problem import Problem
 
-__all__ = ["WhitenedPosterior", "at_mode", "whiten"]
+__all__ = [
+    "NO_CURVATURE",
+    "WhitenedPosterior",
+    "at_mode",
+    "find_mode",
+    "inverse_root",
+    "log_prior",
+    "multiplied",
+    "whiten",
+    "worth_multiplying",
+]
 
 _WHITENED_VALUES = 25_000_000  # 200 MB: above this the design is not copied into the new columns
 _DENSE_UP_TO = 2000  # columns: above, each coordinate is only divided by its own width
-_NO_CURVATURE = (
+NO_CURVATURE = (
     "The posterior has no curvature in some direction at its mode, so that it cannot be sampled: the data say next to "
     "nothing about some coefficient, and neither does its prior. Give every term, and the intercept, a proper prior, "
     "e.g. Priors(Normal(2.5, autoscale=True), intercept=Normal(5))."
@@ -85,7 +95,7 @@ class WhitenedPosterior:
                 prior_value, slope = self.parabola.evaluate(z)
                 return value + prior_value, gradient + slope
             gamma = self.center + (self.root @ z if self.root.ndim == 2 else self.root * z)
-            prior_value, slope = self._log_prior(gamma)
+            prior_value, slope = log_prior(self.prior, gamma)
             if self.direct:
                 value, gradient = self.likelihood.gradient(z)
                 return value + prior_value, gradient + self._back(slope)
@@ -99,34 +109,14 @@ class WhitenedPosterior:
 
     def with_fast_gradients(self) -> WhitenedPosterior:
         """The same density, whose design is multiplied by `root` once and for all where memory allows."""
-        if self.direct or not (
-            isinstance(self.source.X, np.ndarray) and self.source.X.size <= _WHITENED_VALUES
-        ):
+        if self.direct or not worth_multiplying(self.source):
             return self
-        fast = DenseDensity.of(_multiplied(self.source, self.center, self.root))
+        fast = DenseDensity.of(multiplied(self.source, self.center, self.root))
         return replace(self, likelihood=fast, direct=True)
 
     def _back(self, slope: Array) -> Array:
         """A gradient with respect to gamma as one with respect to z."""
         return np.asarray(slope @ self.root if self.root.ndim == 2 else slope * self.root)
-
-    def _log_prior(self, gamma: Array) -> tuple[float, Array]:
-        """Log prior and gradient, kinks included (at a kink, the slope between its sides)."""
-        anchor, intercept = self.prior.anchor, self.prior.intercept
-        points = gamma
-        if anchor is not None:
-            points = gamma.copy()
-            points[intercept] += gamma @ anchor
-        value = 0.0
-        slope = np.zeros(gamma.size)
-        for index, prior in self.prior.blocks:
-            at = points[index]
-            value += float(prior.log_density(at).sum())
-            part = prior.gradient(at)
-            slope[index] = part if prior.smooth else part - prior.l1_strength * np.sign(at - prior.location)
-        if anchor is not None:
-            slope = slope + slope[intercept] * anchor
-        return value, slope
 
     def to_beta(self, z: Array) -> Array:
         """Coefficients in original units from z, shape (..., n_terms)."""
@@ -139,6 +129,21 @@ class WhitenedPosterior:
         """z of one coefficient vector in original units."""
         away = self.scaling.to_scaled(beta) - self.center
         return np.asarray(np.linalg.solve(self.root, away) if self.root.ndim == 2 else away / self.root)
+
+
+def log_prior(prior: ResolvedPrior, gamma: Array) -> tuple[float, Array]:
+    """Log prior and gradient, kinks included (at a kink, the slope between its sides)."""
+    points = prior.own_points(gamma)
+    value = 0.0
+    slope = np.zeros(gamma.size)
+    for index, family in prior.blocks:
+        at = points[index]
+        value += float(family.log_density(at).sum())
+        part = family.gradient(at)
+        slope[index] = part if family.smooth else part - family.l1_strength * np.sign(at - family.location)
+    if prior.anchor is not None:
+        slope = slope + slope[prior.intercept] * prior.anchor
+    return value, slope
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,18 +200,18 @@ def whiten(problem: Problem, prior: ResolvedPrior) -> WhitenedPosterior:
 def _gaussian_shape(problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Array, Array, bool]:
     """A centre and a root of the covariance there, and whether the centre is the posterior mode itself."""
     if prior.smooth:
-        scaled, best = _mode(problem, prior)
+        scaled, best = find_mode(problem, prior)
         if best.converged:
             try:
                 return scaled, best.gamma, _root_at(scaled.objective, best.gamma), True
             except EstimationError:
                 if prior.log_concave:
                     raise
-    tame, best = _mode(problem, prior.stand_in())
+    tame, best = find_mode(problem, prior.stand_in())
     return tame, best.gamma, _root_at(tame.objective, best.gamma), False
 
 
-def _mode(problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Optimum]:
+def find_mode(problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Optimum]:
     """The mode under a smooth prior, by the engine of `Penalized`."""
     solver = choose_solver("auto", prior)
     scaled = scaled_problem(problem, prior, solver)
@@ -216,25 +221,30 @@ def _mode(problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Optimu
 def _root_at(objective: PenalizedLikelihood, gamma: Array) -> Array:
     if gamma.size <= _DENSE_UP_TO:
         data = objective.likelihood.information(gamma)[2]
-        return _inverse_root(data + objective.prior.hessian(gamma))
+        return inverse_root(data + objective.prior.hessian(gamma))
     bend = objective.likelihood.information_diagonal(gamma) + objective.prior.curvature(gamma)
     if not np.all(bend > 0):
-        raise EstimationError(_NO_CURVATURE)
+        raise EstimationError(NO_CURVATURE)
     return np.asarray(1.0 / np.sqrt(bend))
 
 
-def _inverse_root(precision: Array) -> Array:
+def inverse_root(precision: Array) -> Array:
     """R with R R' = the inverse of a positive definite matrix, after equilibration of its rows."""
     size = np.sqrt(np.maximum(np.diag(precision), np.finfo(float).tiny))
     try:
         lower = cholesky(precision / np.outer(size, size), lower=True)
         inverse = solve_triangular(lower, np.eye(size.size), lower=True).T
     except (LinAlgError, ValueError) as error:
-        raise EstimationError(_NO_CURVATURE) from error
+        raise EstimationError(NO_CURVATURE) from error
     return np.asarray(inverse / size[:, None])
 
 
-def _multiplied(likelihood: BinomialLikelihood, center: Array, root: Array) -> BinomialLikelihood:
+def worth_multiplying(likelihood: BinomialLikelihood) -> bool:
+    """Whether memory allows a copy of the design in the sampler's coordinates."""
+    return isinstance(likelihood.X, np.ndarray) and likelihood.X.size <= _WHITENED_VALUES
+
+
+def multiplied(likelihood: BinomialLikelihood, center: Array, root: Array) -> BinomialLikelihood:
     """The likelihood as a function of z: design times root, and eta at the centre as the offset."""
     X = np.empty(likelihood.X.shape)
     for block in likelihood.blocks():

@@ -215,7 +215,7 @@ def resolve_hierarchy(
     blocks, given = [], list(fixed.given)
     for name, columns in members.items():
         found = entries[columns[0]]
-        assert found is not None  # noqa: S101  # by construction
+        assert found is not None  # by construction
         index, prior = np.asarray(columns, dtype=np.intp), found.prior
         mixture = prior.mixture(unit[index], problem.sample.n_trials, name)
         blocks.append(

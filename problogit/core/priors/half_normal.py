@@ -19,7 +19,7 @@ _LOG_ROOT_HALF_PI = 0.5 * math.log(math.pi / 2.0)
 
 @dataclass(frozen=True)
 class HalfNormal:
-    """Half-normal prior of the scale of another prior, as in ``Normal(scale=HalfNormal(1))``: the data choose the scale.
+    """Half-normal prior of the scale of another prior, as in ``Normal(scale=HalfNormal(1))``: the data tell the scale.
 
     log p(s) = -s^2 / (2 scale^2) - log(scale sqrt(pi / 2)), s > 0
 

@@ -8,17 +8,27 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import expit, gammaln, logsumexp
 
 from problogit.core.priors.base import TermPrior, check_flag, check_parameter
 from problogit.core.priors.columns import Array
-from problogit.core.priors.mixture import ScaleMixture
+from problogit.core.priors.mixture import (
+    ScaleMixture,
+    grid_moments,
+    log_evidence,
+    log_softplus,
+    softplus_elasticity,
+    softplus_inverse,
+)
 from problogit.core.priors.normal import Normal
 from problogit.errors import InputError, explain
 
 __all__ = ["Horseshoe", "HorseshoeScales"]
 
 _SIGMA = 2.0  # pseudo standard deviation of one Bernoulli outcome: 1/sqrt(p (1 - p)) at p = 1/2
+_SLAB = math.log(math.expm1(1.0))  # where the slab has its scale: softplus = 1
+_LOCAL = np.linspace(-10.0, 12.0, 89)  # log lambda
+_GLOBAL = np.linspace(-8.0, 8.0, 65)  # log tau less log tau0
 _SHARE = 0.1  # of the coefficients that are expected to matter unless told otherwise
 
 
@@ -27,7 +37,8 @@ class Horseshoe(TermPrior):
     """Regularised horseshoe prior (Piironen & Vehtari 2017), for many columns of which few matter; also more than rows.
 
     beta_j ~ Normal(0, tau lambda~_j) with lambda~_j^2 = c^2 lambda_j^2 / (c^2 + tau^2 lambda_j^2),
-    lambda_j ~ half-t(local_df, 1), tau ~ half-t(global_df, tau0), c^2 ~ InvGamma(slab_df / 2, slab_df slab_scale^2 / 2).
+    lambda_j ~ half-t(local_df, 1), tau ~ half-t(global_df, tau0),
+    c^2 ~ InvGamma(slab_df / 2, slab_df slab_scale^2 / 2).
 
     The global scale tau pulls all coefficients to zero; a local scale lambda_j may let one escape, up to the slab, a
     t with `slab_df` degrees of freedom and scale `slab_scale`, which holds large coefficients (as under separation).
@@ -140,7 +151,10 @@ def _half_t_slope(log_x: Array, df: float, scale: float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class HorseshoeScales(ScaleMixture):
-    """sigma_j = factor_j tau lambda_j / sqrt(1 + tau^2 lambda_j^2 / c^2); theta = (log tau, log c, log lambda_1..k).
+    """sigma_j = factor_j tau lambda_j / sqrt(1 + tau^2 lambda_j^2 / c^2); theta = (log tau, y, log lambda_1..k).
+
+    slab_scale / c = softplus(y): where the slab is wide y is minus the logarithm of c, where it is narrow 1/c itself,
+    because under the logarithm an inverse gamma ends in a wall.
 
     Attributes
     ----------
@@ -163,40 +177,63 @@ class HorseshoeScales(ScaleMixture):
         return 2 + self.n_coefficients
 
     @property
-    def n_coefficients(self) -> int:
-        """Number of coefficients."""
-        return int(self.factor.size)
+    def shared(self) -> bool:
+        """False."""
+        return False
+
+    def approximate(self, theta: Array, data: Array, pull: Array) -> tuple[Array, Array]:
+        """tau from its evidence on a grid, each lambda integrated out on another; then lambda at that tau.
+
+        The slab keeps its prior.
+        """
+        width_y = 1.0 / math.sqrt(self.prior.slab_df)
+        local, global_ = _LOCAL, math.log(self.tau0) + _GLOBAL
+
+        def posterior(log_tau: float) -> Array:
+            logs = np.array([log_tau, _SLAB]), np.broadcast_to(local[:, None], (local.size, data.size))
+            theta_grid = np.column_stack([np.broadcast_to(logs[0], (local.size, 2)), logs[1]])
+            evidence = log_evidence(data, pull, self.log_scales(theta_grid))
+            return evidence + _half_t(local, self.prior.local_df, 1.0)[:, None]
+
+        total = np.array([logsumexp(posterior(t), axis=0).sum() for t in global_])
+        tau, width_tau = grid_moments(global_, total + _half_t(global_, self.prior.global_df, self.tau0))
+        mean, width = grid_moments(local, posterior(float(tau)))
+        return np.concatenate([[tau, _SLAB], mean]), np.concatenate([[width_tau, width_y], width])
 
     def log_scales(self, theta: Array) -> Array:
         """log sigma."""
         free = theta[..., :1] + theta[..., 2:]
-        return np.asarray(np.log(self.factor) + free - 0.5 * np.logaddexp(0.0, 2 * (free - theta[..., 1:2])))
+        excess = 2 * (free - self._log_c(theta[..., 1:2]))
+        return np.asarray(np.log(self.factor) + free - 0.5 * np.logaddexp(0.0, excess))
+
+    def _log_c(self, y: Array) -> Array:
+        return np.asarray(math.log(self.prior.slab_scale) - log_softplus(y))
 
     def pull(self, theta: Array, slope: Array) -> Array:
         """By tau and lambda_j where a scale is below the slab, by c where it is at it."""
-        below = 1.0 / (1.0 + np.exp(2.0 * (theta[0] + theta[2:] - theta[1])))
-        local = slope * below
-        total = local.sum()
-        return np.concatenate([[total, slope.sum() - total], local])
-
-    @property
-    def _slab_rate(self) -> float:
-        return 0.5 * self.prior.slab_df * self.prior.slab_scale**2
+        below = expit(2.0 * (self._log_c(theta[1:2]) - theta[0] - theta[2:]))
+        out = np.empty_like(theta)
+        out[2:] = slope * below
+        out[0] = out[2:].sum()
+        out[1] = -(slope.sum() - out[0]) * softplus_elasticity(theta[1])
+        return out
 
     def log_density(self, theta: Array) -> Array:
-        """Of (log tau, log c, log lambda)."""
-        prior, rate, shape = self.prior, self._slab_rate, 0.5 * self.prior.slab_df
-        log_c = theta[..., 1]
-        slab = math.log(2.0) + shape * math.log(rate) - gammaln(shape) - 2 * shape * log_c
-        slab = slab - rate * np.exp(-2 * log_c)
+        """Of (log tau, y, log lambda); with g = softplus(y)^2, c^2 is slab_scale^2 / g and g a gamma variable."""
+        prior, half = self.prior, 0.5 * self.prior.slab_df
+        y = theta[..., 1]
+        g = np.square(np.logaddexp(0.0, y))
+        slab = math.log(2.0) + half * math.log(half) - gammaln(half) - half * g
+        slab = slab + (prior.slab_df - 1) * log_softplus(y) - np.logaddexp(0.0, -y)
         local = _half_t(theta[..., 2:], prior.local_df, 1.0).sum(axis=-1)
         return np.asarray(_half_t(theta[..., 0], prior.global_df, self.tau0) + slab + local)
 
     def gradient(self, theta: Array) -> Array:
         """Of `log_density`."""
-        out = np.empty_like(theta)
+        out, y, df = np.empty_like(theta), theta[1], self.prior.slab_df
         out[0] = _half_t_slope(theta[0], self.prior.global_df, self.tau0)
-        out[1] = -self.prior.slab_df + 2 * self._slab_rate * np.exp(-2 * theta[1])
+        rate = expit(y)
+        out[1] = 1.0 - rate - df * np.logaddexp(0.0, y) * rate + (df - 1) * softplus_elasticity(y)
         out[2:] = _half_t_slope(theta[2:], self.prior.local_df, 1.0)
         return out
 
@@ -204,7 +241,7 @@ class HorseshoeScales(ScaleMixture):
     def centre(self) -> Array:
         """tau0, the slab's scale, and local scales of one."""
         centre = np.zeros(self.size)
-        centre[0], centre[1] = math.log(self.tau0), math.log(self.prior.slab_scale)
+        centre[0], centre[1] = math.log(self.tau0), _SLAB
         return centre
 
     def _names(self) -> tuple[str, str, str]:
@@ -212,26 +249,29 @@ class HorseshoeScales(ScaleMixture):
 
     def named(self, theta: Array) -> Mapping[str, Array]:
         """tau, c and lambda."""
-        parts = (theta[..., 0], theta[..., 1], theta[..., 2:])
+        parts = (theta[..., 0], self._log_c(theta[..., 1]), theta[..., 2:])
         return {name: np.exp(part) for name, part in zip(self._names(), parts, strict=True)}
 
     def theta(self, named: Mapping[str, Array]) -> Array:
-        """Their logarithms."""
+        """The way back."""
         tau, c, local = (np.asarray(named[name]) for name in self._names())
-        return np.asarray(np.log(np.concatenate([tau[..., None], c[..., None], local], axis=-1)))
+        y = softplus_inverse(self.prior.slab_scale / c[..., None])
+        return np.concatenate([np.log(tau[..., None]), y, np.log(local)], axis=-1)
 
     def log_jacobian(self, theta: Array) -> Array:
-        """The sum of the logarithms."""
-        return np.asarray(theta.sum(axis=-1))
+        """Of (tau, c, lambda)."""
+        y = theta[..., 1]
+        slab = self._log_c(y) - log_softplus(y) - np.logaddexp(0.0, -y)
+        return np.asarray(theta[..., 0] + slab + theta[..., 2:].sum(axis=-1))
 
     def draw(self, rng: np.random.Generator, n: int) -> Array:
         """Half-t and inverse-gamma draws."""
-        prior, k = self.prior, self.n_coefficients
-        tau = self.tau0 * np.abs(rng.standard_t(prior.global_df, n))
-        c = np.sqrt(self._slab_rate / rng.gamma(0.5 * prior.slab_df, size=n))
+        prior, k, tiny = self.prior, self.n_coefficients, np.finfo(float).tiny
+        tau = self.tau0 * np.abs(rng.standard_t(prior.global_df, (n, 1)))
+        g = rng.gamma(0.5 * prior.slab_df, 2.0 / prior.slab_df, (n, 1))
         local = np.abs(rng.standard_t(prior.local_df, (n, k)))
-        tiny = np.finfo(float).tiny
-        return np.asarray(np.log(np.maximum(np.column_stack([tau, c, local]), tiny)))
+        logs = np.log(np.maximum(tau, tiny)), np.log(np.maximum(local, tiny))
+        return np.concatenate([logs[0], softplus_inverse(np.sqrt(np.maximum(g, tiny))), logs[1]], axis=-1)
 
     def rescale(self, c: Array) -> HorseshoeScales:
         """Factors multiplied."""
@@ -250,7 +290,8 @@ class HorseshoeScales(ScaleMixture):
         prior = self.prior
         global_scale, slab_scale, local_scale = self._names()
         tau = pm.HalfStudentT(global_scale, nu=prior.global_df, sigma=self.tau0)
-        square = pm.InverseGamma(f"{slab_scale}_squared", 0.5 * prior.slab_df, self._slab_rate)
+        rate = 0.5 * prior.slab_df * prior.slab_scale**2
+        square = pm.InverseGamma(f"{slab_scale}_squared", alpha=0.5 * prior.slab_df, beta=rate)
         pm.Deterministic(slab_scale, pm.math.sqrt(square))
         local = pm.HalfStudentT(local_scale, nu=prior.local_df, sigma=1.0, dims=dims)
         return self.factor * tau * local / pm.math.sqrt(1.0 + (tau * local) ** 2 / square)

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from problogit.core.priors.columns import Array
 from problogit.core.priors.half_normal import HalfNormal
-from problogit.core.priors.mixture import ScaleMixture
+from problogit.core.priors.mixture import (
+    ScaleMixture,
+    grid_moments,
+    log_evidence,
+    log_softplus,
+    softplus_elasticity,
+    softplus_inverse,
+)
 
 __all__ = ["LearnedScale"]
+
+_GRID = np.linspace(-15.0, 6.0, 841)  # theta
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedScale(ScaleMixture):
-    """sigma_j = factor_j * s with s from a half-normal; theta = log s.
+    """sigma_j = factor_j * s with s from a half-normal; s = scale * softplus(theta).
+
+    Where s is small theta is its logarithm, where it is large s itself: under the logarithm a half-normal ends in a
+    wall that a sampler runs into.
 
     Attributes
     ----------
@@ -39,48 +53,58 @@ class LearnedScale(ScaleMixture):
         return 1
 
     @property
-    def n_coefficients(self) -> int:
-        """Number of coefficients."""
-        return int(self.factor.size)
+    def shared(self) -> bool:
+        """True."""
+        return True
+
+    def approximate(self, theta: Array, data: Array, pull: Array) -> tuple[Array, Array]:
+        """From the evidence on a grid of theta."""
+        evidence = log_evidence(data, pull, self._log_s(_GRID)[:, None]).sum(axis=1)
+        mean, width = grid_moments(_GRID, evidence + self.log_density(_GRID[:, None]))
+        return np.atleast_1d(mean), np.atleast_1d(width)
+
+    def _log_s(self, theta: Array) -> Array:
+        return np.asarray(math.log(self.hyper.scale) + log_softplus(theta))
 
     def log_scales(self, theta: Array) -> Array:
         """log factor + log s."""
-        return np.asarray(np.log(self.factor) + theta)
+        return np.asarray(np.log(self.factor) + self._log_s(theta))
 
     def pull(self, theta: Array, slope: Array) -> Array:
-        """The sum of the slopes."""
-        return np.array([slope.sum()])
+        """The sum of the slopes, by log s, times the derivative of that."""
+        return np.asarray(slope.sum() * softplus_elasticity(theta))
 
     def log_density(self, theta: Array) -> Array:
-        """Of log s."""
-        log_s = theta[..., 0]
-        return self.hyper.log_density(np.exp(log_s)) + log_s
+        """-softplus(theta)^2 / 2 + log of its derivative + constant."""
+        y = theta[..., 0]
+        s = self.hyper.scale * np.logaddexp(0.0, y)
+        return self.hyper.log_density(s) + math.log(self.hyper.scale) - np.logaddexp(0.0, -y)
 
     def gradient(self, theta: Array) -> Array:
-        """1 - (s / scale)^2."""
-        s = np.exp(theta)
-        return np.asarray(self.hyper.gradient(s) * s + 1.0)
+        """Of `log_density`."""
+        rate = expit(theta)
+        return np.asarray(1.0 - rate - np.logaddexp(0.0, theta) * rate)
 
     @property
     def centre(self) -> Array:
-        """Log of the prior median."""
-        return np.log(self.hyper.quantile(np.array([0.5])))
+        """At the prior median."""
+        return softplus_inverse(self.hyper.quantile(np.array([0.5])) / self.hyper.scale)
 
     def named(self, theta: Array) -> Mapping[str, Array]:
         """s."""
-        return {self.name: np.exp(theta[..., 0])}
+        return {self.name: np.exp(self._log_s(theta[..., 0]))}
 
     def theta(self, named: Mapping[str, Array]) -> Array:
-        """log s."""
-        return np.log(np.asarray(named[self.name])[..., None])
+        """The way back."""
+        return softplus_inverse(np.asarray(named[self.name])[..., None] / self.hyper.scale)
 
     def log_jacobian(self, theta: Array) -> Array:
-        """log s."""
-        return np.asarray(theta[..., 0])
+        """log ds / d theta."""
+        return np.asarray(math.log(self.hyper.scale) - np.logaddexp(0.0, -theta[..., 0]))
 
     def draw(self, rng: np.random.Generator, n: int) -> Array:
-        """Log of half-normal draws."""
-        return np.log(self.hyper.quantile(rng.random((n, 1))))
+        """From half-normal draws."""
+        return softplus_inverse(self.hyper.quantile(rng.random((n, 1))) / self.hyper.scale)
 
     def rescale(self, c: Array) -> LearnedScale:
         """Factors multiplied."""

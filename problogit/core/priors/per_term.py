@@ -38,8 +38,8 @@ class Priors(ResolvablePrior):
         For every slope that `terms` does not name.
     terms : mapping of str to Prior or Horseshoe, optional
         Keys are names of coefficients (``"age"``, ``"race[T.black]"``) or of terms with several coefficients, named
-        without the part in brackets (``"race"``, ``"bs(age, df=4)"``). The name of a coefficient wins. Where a prior has
-        learned scales, those of each entry are its own, shared by the columns that it names.
+        without the part in brackets (``"race"``, ``"bs(age, df=4)"``). The name of a coefficient wins. Where a prior
+        has learned scales, those of each entry are its own, shared by the columns that it names.
     intercept : Prior, default Flat()
         For the intercept.
     intercept_at : {"zero", "mean"}, default "zero"
