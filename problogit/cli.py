@@ -108,6 +108,13 @@ _MODEL_PARAMETERS = (
 )
 
 
+_SAMPLER = click.option(
+    "--sampler",
+    type=click.Choice(["nuts", "laplace", "auto"]),
+    help="Of Bayes: PyMC's NUTS (without it), weighted draws about the mode, or NUTS only where those will not do.",
+)
+
+
 def _takes_a_model(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the parameters of a model, handed on as one `ModelOptions`."""
 
@@ -160,6 +167,7 @@ def main() -> None:
 @click.option(
     "--covariance", help="Of maximum likelihood: HC0 to HC3, CR1 to CR3 (with --groups), bootstrap."
 )
+@_SAMPLER
 @click.option("--odds-ratios", is_flag=True, help="Odds ratios instead of log-odds.")
 @click.option("--save", "save_path", metavar="FIT", help="Save the fit for `problogit predict`.")
 def fit(
@@ -167,6 +175,7 @@ def fit(
     method: str,
     prior: str | None,
     covariance: str | None,
+    sampler: str | None,
     odds_ratios: bool,
     save_path: str | None,
 ) -> None:
@@ -178,7 +187,7 @@ def fit(
 
     _check_writable("--report", options.report)
     _check_writable("--save", save_path)
-    chosen = chosen_method(method, prior, options.seed, covariance or options.covariance(method))
+    chosen = chosen_method(method, prior, options.seed, covariance or options.covariance(method), sampler)
     whole = options.shape == "table" and not odds_ratios
     with _left_to_the_table(whole):
         fitted = options.model().fit(chosen, progress=options.progress)
@@ -204,7 +213,8 @@ def fit(
 @main.command()
 @_takes_a_model
 @click.option("--prior", help='Prior of the penalized and Bayesian fits, e.g. "normal(2.5)".')
-def compare(options: ModelOptions, prior: str | None) -> None:
+@_SAMPLER
+def compare(options: ModelOptions, prior: str | None, sampler: str | None) -> None:
     """Fit FORMULA to DATA by all three methods and print the fits side by side."""
     from problogit.command_helpers import chosen_method
     from problogit.report import report as write_report
@@ -215,7 +225,7 @@ def compare(options: ModelOptions, prior: str | None) -> None:
     methods = {
         "MLE": chosen_method("mle", None, None, options.covariance("mle")),
         "Penalized": chosen_method("penalized", prior, None),
-        "Bayes": chosen_method("bayes", prior, options.seed),
+        "Bayes": chosen_method("bayes", prior, options.seed, sampler=sampler),
     }
     model = options.model()
     fits = {label: model.fit(method, progress=options.progress) for label, method in methods.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from problogit.errors import InputError, explain
@@ -75,7 +76,11 @@ def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
 
 
 def chosen_method(
-    method: str, prior: str | None, seed: int | None, covariance: str | None = None
+    method: str,
+    prior: str | None,
+    seed: int | None,
+    covariance: str | None = None,
+    sampler: str | None = None,
 ) -> Estimator:
     """The method object that the options describe."""
     from problogit.estimators.bayes import Bayes
@@ -83,6 +88,8 @@ def chosen_method(
     from problogit.estimators.penalized import Penalized
 
     chosen = None if prior is None else parse_prior(prior)
+    if sampler is not None and method != "bayes":
+        raise InputError(explain("--sampler", "goes with --method bayes", sampler))
     if method == "mle":
         if chosen is not None:
             raise InputError(
@@ -95,4 +102,5 @@ def chosen_method(
         raise InputError(explain("--covariance", "goes with --method mle", covariance))
     if method == "penalized":
         return Penalized() if chosen is None else Penalized(chosen)
-    return Bayes(rng=seed) if chosen is None else Bayes(chosen, rng=seed)
+    bayes = Bayes(rng=seed) if chosen is None else Bayes(chosen, rng=seed)
+    return bayes if sampler is None else replace(bayes, sampler=sampler)

@@ -31,6 +31,10 @@ __all__ = ["Bayes", "BayesDetails"]
 
 SAMPLERS = ("nuts", "laplace", "auto")
 _SURROGATE_DRAWS = 2000
+_TAILS = (
+    "the posterior keeps the heavy tails of its prior, heavier than those of the proposals, so that no number of weighted draws "
+    "is enough (in theory Pareto k-hat exceeds 0.7; Vehtari et al. 2024)"
+)
 _LEAST_DRAWS = 4  # r-hat splits each chain in two and needs a variance of each half
 
 
@@ -115,16 +119,20 @@ class Bayes(Estimator):
         prior = self.prior.resolve(problem)
         check_proper(problem, prior)
         seeds, target = seed_sequence(self.rng), at_mode(problem, prior)
-        found = self._sampled(problem, target, prior, seeds, progress)
+        heavy = moment_findings(problem, prior)
+        if self.sampler == "nuts":
+            found = self._by_nuts(problem, target, prior, seeds, progress)
+        else:
+            found = self._by_weights(problem, target, prior, seeds, progress, _TAILS if heavy else "")
         _speak_up(tuple(finding for finding in found.findings if finding.severity != "info"))
         seconds = time.perf_counter() - started
         return replace(
             found,
-            findings=(*found.findings, *moment_findings(problem, prior)),
+            findings=(*found.findings, *heavy),
             provenance=replace(found.provenance, seconds=seconds),
         )
 
-    def _sampled(
+    def _by_nuts(
         self,
         problem: Problem,
         target: WhitenedPosterior,
@@ -132,30 +140,38 @@ class Bayes(Estimator):
         seeds: np.random.SeedSequence,
         progress: Progress,
     ) -> Estimate:
-        """The draws of the sampler that was asked for, or of the one that `auto` chooses."""
-        why = ""
-        if self.sampler != "nuts":
+        return sample_by_nuts(
+            problem,
+            self,
+            target.with_fast_gradients(),
+            prior=prior,
+            settings=NutsSettings(self.draws, self.tune, self.chains, self.cores, self.target_accept),
+            seeds=seeds,
+            progress=progress,
+        )
+
+    def _by_weights(
+        self,
+        problem: Problem,
+        target: WhitenedPosterior,
+        prior: ResolvedPrior,
+        seeds: np.random.SeedSequence,
+        progress: Progress,
+        why: str,
+    ) -> Estimate:
+        """Weighted draws about the mode; where they are no posterior an error, or NUTS. `why` is known beforehand."""
+        if not why:
             sample = laplace_sample(problem, target, self.draws * self.chains, seeds, progress)
             why = sample.shortcoming
             if not why:
                 found = laplace_estimate(problem, self, target, sample, prior=prior, seeds=seeds)
                 return found if self.sampler == "laplace" else _chosen(found, sample.verdict)
-            if self.sampler == "laplace":
-                raise ApproximationError(
-                    f"Draws about the mode are not a posterior here: {why}. Their numbers are not shown. Sample with "
-                    "Bayes(sampler='nuts'); sampler='auto' does so by itself where it must."
-                )
-        settings = NutsSettings(self.draws, self.tune, self.chains, self.cores, self.target_accept)
-        found = sample_by_nuts(
-            problem,
-            self,
-            target.with_fast_gradients(),
-            prior=prior,
-            settings=settings,
-            seeds=seeds,
-            progress=progress,
-        )
-        return _chosen(found, why) if why else found
+        if self.sampler == "laplace":
+            raise ApproximationError(
+                f"Draws about the mode are not a posterior here: {why}. Their numbers are not shown. Sample with "
+                "Bayes(sampler='nuts'); sampler='auto' does so by itself where it must."
+            )
+        return _chosen(self._by_nuts(problem, target, prior, seeds, progress), why)
 
     def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
         """How well the draws stand for the posterior, and the posterior probability of a positive coefficient.
@@ -251,12 +267,9 @@ class PosteriorSurrogate(Estimator):
 
 def _chosen(found: Estimate, why: str) -> Estimate:
     """Say which sampler `auto` chose and why."""
-    used, other = (
-        ("Laplace sampler", "NUTS was not needed")
-        if isinstance(found.details, LaplaceDetails)
-        else ("NUTS", "the Laplace sampler would not do")
-    )
-    message = f"sampler='auto' chose the {used}, because {other}: {why}."
+    weighed = isinstance(found.details, LaplaceDetails)
+    used = "the Laplace sampler" if weighed else "NUTS, because draws about the mode are no posterior"
+    message = f"sampler='auto' chose {used}: {why}."
     engine = f"{found.provenance.engine}; chosen by sampler='auto'"
     return replace(
         found,
