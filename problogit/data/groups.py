@@ -70,6 +70,10 @@ class GroupColumns:
         """Every column that there is."""
         return (*self.given, *(() if self.source is None else self.source.names))
 
+    def column(self, name: str, kept: Codes) -> Column:
+        """A column at the rows in use; raises as `codes` does where there is none."""
+        return self._column(name).take(kept)
+
     def codes(self, name: str, kept: Codes, *, complete: bool = True) -> Codes:
         """The group of each row in use, 0 to G - 1 in order of first appearance, shape (n_obs,).
 
@@ -86,7 +90,7 @@ class GroupColumns:
         InputError
             There is no such column, it is missing in rows in use, or the table is no longer the one that was fitted.
         """
-        column = self._column(name).take(kept)
+        column = self.column(name, kept)
         gaps = np.flatnonzero(column.is_missing())
         if gaps.size and complete:
             where = show_rows(self.index, kept[gaps])

@@ -1,0 +1,115 @@
+"""The rows in use divided into groups: by a factor, a column, or labels that the user has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from problogit.analysis.binned import bin_starts
+from problogit.core.coefficients import as_dense
+from problogit.data.columns import Labels
+from problogit.data.rows import Array
+from problogit.errors import InputError, explain
+from problogit.estimate import Estimate
+from problogit.validation import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["row_groups"]
+
+_FEW_VALUES = 12
+_BINS = 5
+_MOST_GROUPS = 200
+
+
+def row_groups(estimate: Estimate, by: Any) -> tuple[NDArray[np.int64], list[str], str]:
+    """The group of each row in use, the groups' labels, and the name of what divides them.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    by : str or array
+        A column of the user's table, whether the model has it or not; a factor or column of the design; or one label
+        or number for each row in use (or, as a Series, for each row of the table). Numbers of more than 12 values are
+        cut into fifths.
+    """
+    import pandas as pd
+
+    rows = estimate.problem.rows
+    if isinstance(by, str) and rows.groups is not None and by in rows.groups.names:
+        column = rows.groups.column(by, rows.kept)
+        values: Any = pd.Series(column.text() if isinstance(column, Labels) else column.values, name=by)
+        values = values.mask(column.is_missing())
+        return (*_of_values(values), by)
+    if isinstance(by, str):
+        return (*_of_design(estimate, by), by)
+    if isinstance(by, pd.Series) and len(by) != rows.n_obs and len(by) == len(rows.index):
+        by = by.iloc[rows.kept]
+    name = str(by.name) if isinstance(by, pd.Series) else "values"
+    if not isinstance(by, (pd.Series, pd.Categorical, np.ndarray, Sequence)) or len(by) != rows.n_obs:
+        rule = f"must be the name of a column or factor, or {rows.n_obs} labels, one for each row in use"
+        raise InputError(explain("by", rule, by))
+    return (*_of_values(pd.Series(by).reset_index(drop=True)), name)
+
+
+def _of_values(values: pd.Series[Any]) -> tuple[NDArray[np.int64], list[str]]:
+    import pandas as pd
+
+    if values.isna().any():
+        raise InputError(
+            explain("by", "must have a label for every row", f"{int(values.isna().sum())} missing")
+        )
+    if values.dtype.kind in "iuf":
+        return _of_numbers(values.to_numpy(dtype=float))
+    codes, labels = pd.factorize(values, sort=True)
+    if len(labels) > _MOST_GROUPS:
+        raise InputError(explain("by", f"must make at most {_MOST_GROUPS} groups", f"{len(labels)} labels"))
+    return codes.astype(np.int64), [str(label) for label in labels]
+
+
+def _of_design(estimate: Estimate, by: str) -> tuple[NDArray[np.int64], list[str]]:
+    """The levels of a factor by its dummies, or the values of one column."""
+    problem = estimate.problem
+    columns = dict(problem.design.factors).get(by)
+    if columns is None and by in problem.terms:
+        columns = (problem.terms.index(by),)
+    if columns is None:
+        groups = problem.rows.groups
+        known = [*dict(problem.design.factors), *problem.terms, *(() if groups is None else groups.names)]
+        close = nearest(by, known)
+        hint = (
+            f"Did you mean {close!r}?"
+            if close
+            else "For another variable pass its values for the rows in use."
+        )
+        raise InputError(
+            explain("by", "must be a column of the data, or a factor or column of the model", by, hint)
+        )
+    block = as_dense(problem.rows.X[:, list(columns)])
+    if len(columns) == 1:
+        return _of_numbers(block[:, 0])
+    if not (np.isin(block, (0.0, 1.0)).all() and (block.sum(axis=1) <= 1).all()):
+        remedy = "Pass the values of its variable for the rows in use."
+        raise InputError(explain("by", "must be a factor with one column a level", by, remedy))
+    codes = np.where(block.any(axis=1), block.argmax(axis=1) + 1, 0)
+    labels = ["reference", *(problem.terms[j] for j in columns)]
+    used, codes = np.unique(codes, return_inverse=True)
+    return codes.astype(np.int64), [labels[k] for k in used]
+
+
+def _of_numbers(values: Array) -> tuple[NDArray[np.int64], list[str]]:
+    found, codes = np.unique(values, return_inverse=True)
+    if found.size <= _FEW_VALUES:
+        return codes.astype(np.int64), [f"{value:g}" for value in found]
+    order = np.argsort(values, kind="stable")
+    starts = bin_starts(values[order], np.ones(values.size), _BINS)
+    place = np.searchsorted(starts, np.arange(values.size), side="right") - 1
+    groups = np.empty(values.size, dtype=np.int64)
+    groups[order] = place
+    ends = np.append(starts[1:], values.size) - 1
+    ordered = values[order]
+    return groups, [f"{ordered[a]:.4g} to {ordered[b]:.4g}" for a, b in zip(starts, ends, strict=True)]
