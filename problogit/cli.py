@@ -173,6 +173,7 @@ def main() -> None:
 def fit(
     options: ModelOptions,
     method: str,
+    *,
     prior: str | None,
     covariance: str | None,
     sampler: str | None,
