@@ -48,7 +48,7 @@ LAYERS = (
         "core.separation*",
     ),
     ("problem",),
-    ("estimate", "resampling"),
+    ("estimate", "folds", "resampling"),
     ("estimators", "estimators.*", "arviz_io"),
     ("analysis", "analysis.*"),
     ("plots", "plots.*", "tables", "tables.*", "report", "report.*", "persistence", "codec"),

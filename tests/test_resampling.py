@@ -1,19 +1,19 @@
-"""Folds and refits: against statsmodels, by counting, and by the weight invariant."""
+"""Refits without a fold: against statsmodels, by counting, and by the weight invariant."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 import statsmodels.api as sm
 from scipy.special import expit
 
 import problogit as plg
 from problogit.core.coefficients import DrawnCoefficients, NormalCoefficients
-from problogit.errors import EstimationError, InputError, NotAvailableError
+from problogit.errors import EstimationError
 from problogit.estimate import Estimator
-from problogit.resampling import Folds, deal_folds, out_of_fold, predicted_log_odds
+from problogit.folds import Folds, deal_folds
+from problogit.resampling import out_of_fold, predicted_log_odds
 
 
 def make(n=150, p=2, seed=0, **options):
@@ -62,74 +62,6 @@ class Recorder:
 
     def finish(self):
         self.said.append(("finish", 0))
-
-
-def test_every_row_is_held_out_once_and_outcomes_are_spread_evenly():
-    problem, _, y = make(153)
-    folds = deal_folds(problem, 10)
-    assert sorted(folds.rows) == list(range(153))
-    assert folds.n_folds == 10
-    assert folds.notes == ()
-    sizes = np.bincount(folds.fold)
-    events = np.bincount(folds.fold, y[folds.rows])
-    assert np.ptp(sizes) <= 1
-    assert np.ptp(events) <= 1
-
-
-def test_the_same_seed_deals_the_same_folds():
-    problem, _, _ = make()
-    one, same, other = deal_folds(problem, 5, 3), deal_folds(problem, 5, 3), deal_folds(problem, 5, 4)
-    np.testing.assert_array_equal(one.fold, same.fold)
-    assert (one.fold != other.fold).any()
-
-
-def test_copies_of_a_frequency_weight_are_dealt_one_by_one():
-    random = np.random.default_rng(1)
-    weights = random.integers(1, 24, 60)
-    problem, _, y = make(60, weights=weights)
-    folds = deal_folds(problem, 10)
-    np.testing.assert_array_equal(np.bincount(folds.rows, folds.units), weights)
-    assert np.ptp(np.bincount(folds.fold, folds.units)) <= 1
-    assert np.ptp(np.bincount(folds.fold, folds.units * y[folds.rows])) <= 1
-
-
-def test_importance_weights_are_not_split():
-    problem, _, _ = make(60, weights=np.linspace(0.5, 3, 60), weights_type="importance")
-    folds = deal_folds(problem, 10)
-    assert sorted(folds.rows) == list(range(60))
-    assert set(folds.units) == {1.0}
-
-
-def test_rows_of_trials_stay_whole_and_rates_are_spread():
-    random = np.random.default_rng(2)
-    X, m = random.normal(size=(90, 1)), random.integers(1, 30, 90)
-    s = random.binomial(m, expit(2 * X[:, 0]))
-    folds = deal_folds(plg.LogitModel.from_arrays(X, s, trials=m).problem, 9)
-    assert sorted(folds.rows) == list(range(90))
-    rates = np.bincount(folds.fold, (s / m)[folds.rows]) / np.bincount(folds.fold)
-    assert np.ptp(rates) < 0.12
-
-
-def test_few_events_make_fewer_folds_and_say_so():
-    X, y = np.arange(40.0)[:, None], np.zeros(40, dtype=int)
-    y[[3, 17, 30]] = 1
-    folds = deal_folds(plg.LogitModel.from_arrays(X, y).problem, 10)
-    assert folds.n_folds == 3
-    assert folds.notes == ("3 folds instead of 10, because only 3 rows hold an event.",)
-    np.testing.assert_array_equal(np.bincount(folds.fold, y[folds.rows]), 1)
-
-
-def test_one_event_cannot_be_judged_out_of_sample():
-    X, y = np.arange(40.0)[:, None], np.zeros(40, dtype=int)
-    y[3] = 1
-    with pytest.raises(NotAvailableError, match=r"1 row\(s\) hold an event.*`data=`.*apparent"):
-        deal_folds(plg.LogitModel.from_arrays(X, y).problem)
-
-
-def test_a_bad_number_of_folds_is_named():
-    problem, _, _ = make(20)
-    with pytest.raises(InputError, match="folds must be an integer of at least 2; received 1"):
-        deal_folds(problem, 1)
 
 
 def test_out_of_fold_predictions_match_statsmodels_refits():

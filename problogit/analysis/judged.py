@@ -16,22 +16,16 @@ from problogit.analysis.training_rows import same_rows
 from problogit.data.rows import Array, Rows
 from problogit.errors import InputError, NotAvailableError, explain
 from problogit.estimate import Estimate
+from problogit.folds import Clusters, Folds, clusters_of, deal_folds, leave_one_out
 from problogit.problem import WeightsType
 from problogit.progress import SILENT, Progress
-from problogit.resampling import (
-    Folds,
-    OutOfFold,
-    deal_folds,
-    leave_one_out,
-    out_of_fold,
-    predicted_log_odds,
-)
+from problogit.resampling import OutOfFold, out_of_fold, predicted_log_odds
 from problogit.validation import check_choice
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LOO_ROWS", "MOST_REFITS", "RESAMPLES", "Judged", "judge", "refitted_by"]
+__all__ = ["LOO_ROWS", "MOST_REFITS", "RESAMPLES", "Judged", "common_clusters", "judge", "refitted_by"]
 
 RESAMPLES = ("auto", "loo", "folds", "apparent")
 LOO_ROWS = 200  # up to so many rows "auto" refits without each: a second or two, and no random split
@@ -150,6 +144,7 @@ def judge(
     *,
     folds: int = 10,
     rng: int | np.random.Generator | None = 0,
+    clusters: Clusters | None = None,
     progress: Progress = SILENT,
 ) -> Judged:
     """Predict rows in a way that may be scored.
@@ -164,11 +159,13 @@ def judge(
         Without `data`: ``"loo"`` (leave-one-out: Pareto-smoothed for a posterior, exact refits otherwise, at most
         2000), ``"folds"`` (cross-validated refits) or ``"apparent"`` (the training rows themselves). ``"auto"`` is
         ``"loo"`` for a posterior and for up to 200 rows, ``"folds"`` for more, and where one fit is itself made of
-        many (a chosen strength, early stopping).
+        many (a chosen strength, early stopping) or rows belong to clusters, which folds keep whole.
     folds : int
         Number of folds.
     rng : int, Generator or None
         Deals the folds.
+    clusters : Clusters, optional
+        What folds keep together; without it the clusters that the method names, or those of the model.
     progress : Progress
     """
     check_choice("resample", resample, RESAMPLES)
@@ -185,17 +182,26 @@ def judge(
         resample = refitted_by([estimate])
     if resample == "loo":
         return judge_refits(estimate, progress)
-    return judge_folds(estimate, deal_folds(estimate.problem, folds, rng), progress)
+    clusters = clusters or common_clusters([estimate])
+    return judge_folds(estimate, deal_folds(estimate.problem, folds, rng, clusters), progress)
 
 
 def refitted_by(estimates: Iterable[Estimate]) -> str:
     """The one way in which these fits of the same rows are refitted: ``"loo"`` up to 200 rows, else ``"folds"``.
 
-    Where one of them is costly, all are judged by folds: figures of two ways cannot be compared.
+    Where one of them is costly, or has clusters, all are judged by folds: figures of two ways cannot be compared.
     """
     every = list(estimates)
     small = all(one.problem.rows.n_obs <= LOO_ROWS for one in every)
-    return "loo" if small and not any(one.method.costly for one in every) else "folds"
+    if not small or any(one.method.costly for one in every) or common_clusters(every) is not None:
+        return "folds"
+    return "loo"
+
+
+def common_clusters(estimates: Iterable[Estimate]) -> Clusters | None:
+    """The clusters of the first of these fits of the same rows that has some; None where none has."""
+    found = (clusters_of(one.problem, one.method.columns) for one in estimates)
+    return next((clusters for clusters in found if clusters is not None), None)
 
 
 def judge_refits(estimate: Estimate, progress: Progress = SILENT) -> Judged:
@@ -229,7 +235,8 @@ def from_folds(estimate: Estimate, done: OutOfFold, *, exhaustive: bool = False)
         taken = taken.with_weights(done.units)
     stand_in = "" if done.method == estimate.method.describe() else f" of its stand-in ({done.method})"
     kind, refits = ("loo", EXACT) if exhaustive else ("folds", f"{done.n_folds}-fold cross-validated refits")
-    how = f"{refits}{stand_in}"
+    whole = f" of whole clusters of {done.together}" if done.together else ""
+    how = f"{refits}{whole}{stand_in}"
     return _from_rows(
         taken, done.log_odds, problem.weights_type, kind=kind, how=how, notes=done.notes, fold=done.fold
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from problogit.analysis.corp import brier_losses, log_losses
-from problogit.analysis.judged import Judged, judge, refitted_by
+from problogit.analysis.judged import Judged, common_clusters, judge, refitted_by
 from problogit.analysis.loo import is_posterior
 from problogit.analysis.scores import auc, calibration_slope, mean_loss, ratio_error
 from problogit.data.rows import Array
@@ -35,7 +35,7 @@ def score_frame(
     """Scores by label.
 
     Posteriors are judged by PSIS-LOO. All other fits are refitted in one common way: without each row in turn up to
-    200 rows, by one common set of folds beyond that or where one of them is itself made of many fits.
+    200 rows, by one common set of folds beyond that or where one of them is itself made of many fits or has clusters.
 
     Parameters
     ----------
@@ -57,9 +57,15 @@ def score_frame(
     """
     resample = common_resample(estimates)
     rng = int(rng.integers(2**32)) if isinstance(rng, np.random.Generator) else rng
+    together = common_clusters(estimates.values())
     judged = {
         label: judge(
-            one, resample="loo" if is_posterior(one) else resample, folds=folds, rng=rng, progress=progress
+            one,
+            resample="loo" if is_posterior(one) else resample,
+            folds=folds,
+            rng=rng,
+            clusters=together,
+            progress=progress,
         )
         for label, one in estimates.items()
     }
@@ -72,14 +78,15 @@ def split_notes(
     estimates: Mapping[str, Estimate], judged: Mapping[str, Judged], folds: int = 10
 ) -> tuple[str, ...]:
     """How far 4 more random splits move the log scores of fits that were judged by folds, where refits are cheap."""
-    spreads = []
+    spreads, together = [], common_clusters(estimates.values())
     for label, one in judged.items():
         problem = estimates[label].problem
         dear = problem.n_terms * problem.rows.n_obs > _SPLIT_VALUES or estimates[label].method.costly
         if one.kind != "folds" or one.usable.n < one.n or dear:
             continue
         others = [
-            judge(estimates[label], resample="folds", folds=folds, rng=seed) for seed in range(1, _SPLITS + 1)
+            judge(estimates[label], resample="folds", folds=folds, rng=seed, clusters=together)
+            for seed in range(1, _SPLITS + 1)
         ]
         every = [mean_loss("log_score", log_losses, other.usable).value for other in (one, *others)]
         spreads.append(f"{label} {min(every):.4f} to {max(every):.4f}")

@@ -14,9 +14,9 @@ from problogit.errors import EstimationError, NotAvailableError, ProblogitError,
 from problogit.estimators.path import Path, open_path
 from problogit.estimators.path_grid import plan_course
 from problogit.estimators.select import Grid
+from problogit.folds import Folds, clusters_of, deal_folds
 from problogit.problem import Problem
 from problogit.progress import Progress
-from problogit.resampling import Folds, deal_folds
 
 __all__ = ["HeldOut", "cross_validate", "deal_for_selection"]
 
@@ -33,16 +33,19 @@ class HeldOut:
         Folds that were used.
     notes : tuple of str
         What did not go as asked.
+    together : str
+        The column whose clusters were kept whole, if any.
     """
 
     score: Array
     std_error: Array
     n_folds: int
     notes: tuple[str, ...]
+    together: str = ""
 
 
 def deal_for_selection(problem: Problem, folds: int, rng: np.random.Generator, *, whole_rows: bool) -> Folds:
-    """Deal units to folds; with `whole_rows` the copies of a row stay together.
+    """Deal units to folds; with `whole_rows` the copies of a row stay together, and so do clusters of the model.
 
     A bootstrap sample holds copies of one unit: dealt apart, they would be judged by fits that have seen them.
 
@@ -53,12 +56,14 @@ def deal_for_selection(problem: Problem, folds: int, rng: np.random.Generator, *
     """
     dealt = replace(problem, weights_type="importance") if whole_rows else problem
     try:
-        return deal_folds(dealt, folds, rng)
+        return deal_folds(dealt, folds, rng, clusters_of(problem))
     except NotAvailableError as error:
-        size = problem.sample
+        size, clusters = problem.sample, clusters_of(problem)
+        unit = "rows" if clusters is None else f"clusters of {clusters.name}"
+        plural = "" if size.n_events == 1 else "s"
         raise EstimationError(
-            f"select='cv' needs two rows with an event and two without, to hold one of each out; there are "
-            f"{size.n_events:g} events in {size.nobs} rows. Use select='bic' or 'evidence', or a fixed strength."
+            f"select='cv' needs two {unit} with an event and two without, to hold one of each out; the {size.nobs} "
+            f"rows hold {size.n_events:g} event{plural}. Use select='bic' or 'evidence', or a fixed strength."
         ) from error
 
 
@@ -130,4 +135,4 @@ def _summary(means: Array, sizes: Array, folds: Folds, failures: Counter[str]) -
         f"{count} of {folds.n_folds} training sets of the selection could not be fitted ({reason})"
         for reason, count in failures.items()
     )
-    return HeldOut(score, error, used, folds.notes + lost)
+    return HeldOut(score, error, used, folds.notes + lost, folds.together)

@@ -57,6 +57,7 @@ class _Scores:
     chosen: int
     n_folds: int = 0
     notes: tuple[str, ...] = ()
+    together: str = ""
 
 
 def choose_strength(
@@ -112,7 +113,7 @@ def _by_folds(
     best = _smallest(found.score)
     if selection.rule == "1se":
         best = int(np.flatnonzero(found.score <= found.score[best] + found.std_error[best])[0])
-    return _Scores(record, found.score, found.std_error, best, found.n_folds, found.notes)
+    return _Scores(record, found.score, found.std_error, best, found.n_folds, found.notes, found.together)
 
 
 def _by_criterion(path: Path, selection: InformationCriterion, progress: Progress) -> _Scores:
@@ -202,6 +203,7 @@ def _choice_text(selection: Selection, scores: _Scores) -> str:
     how = selection.describe()
     if isinstance(selection, CrossValidation):
         how = replace(selection, folds=max(scores.n_folds, 2), rng=None).describe()
+        how += f" of whole clusters of {scores.together}" if scores.together else ""
     error = scores.std_error[scores.chosen]
     spread = f" (standard error {error:.2g})" if np.isfinite(error) else ""
     record, name = scores.record, SCORES[selection.kind]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from problogit.analysis.calibration import CalibrationResult, calibration_of
 from problogit.analysis.compare import ComparisonResult, compare_frames, estimates_frame
-from problogit.analysis.judged import Judged, judge
+from problogit.analysis.judged import Judged, common_clusters, judge
 from problogit.analysis.loo import is_posterior
 from problogit.analysis.paired import common_resample
 from problogit.errors import InputError, ProblogitError, explain
@@ -78,7 +78,7 @@ def gather(estimates: Mapping[str, Estimate], prob: float) -> Evidence:
     for label, estimate in estimates.items():
         try:
             resample = "loo" if is_posterior(estimate) else common_resample(estimates)
-            predictions = judge(estimate, resample=resample)
+            predictions = judge(estimate, resample=resample, clusters=common_clusters(estimates.values()))
             modelled, method = estimate.problem.response.describe(), estimate.method.name
             found[label] = calibration_of(predictions, modelled=modelled, method=method, prob=prob)
             judged[label] = predictions

@@ -25,7 +25,7 @@ from problogit.analysis.scores import (
     scores,
 )
 from problogit.errors import InputError, NotAvailableError
-from problogit.resampling import Folds
+from problogit.folds import Folds
 
 CASES = {
     case["name"]: case

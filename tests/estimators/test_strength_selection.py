@@ -20,8 +20,8 @@ from problogit.errors import EstimationError, InputError, NotAvailableError
 from problogit.estimators import path_cv, penalized
 from problogit.estimators.path import Stop, open_path
 from problogit.estimators.path_evidence import MarginalLikelihood
+from problogit.folds import Folds
 from problogit.progress import SILENT
-from problogit.resampling import Folds
 
 
 def model(n: int = 300, p: int = 8, seed: int = 0, **keywords: Any) -> plg.LogitModel:
@@ -152,7 +152,7 @@ def test_too_few_events_to_hold_one_out_are_an_error(events: int) -> None:
     X, y = simulated(60, 3, 1)
     y[np.flatnonzero(y)[events:]] = 0
     with pytest.raises(
-        EstimationError, match="two rows with an event.*1 events in 60 rows.*'bic' or 'evidence'"
+        EstimationError, match=r"two rows with an event.*60 rows hold 1 event\..*'bic' or 'evidence'"
     ):
         plg.LogitModel.from_arrays(X, y).fit(plg.Penalized(plg.Laplace(1.0), select="cv"))
 
