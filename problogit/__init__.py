@@ -25,7 +25,14 @@ from problogit.estimators.select import CrossValidation, Evidence, InformationCr
 from problogit.fit import Fit, load
 from problogit.model import LogitModel, fit
 from problogit.report import report
-from problogit.results import Calibration, Comparison, PenaltyPath, compare
+from problogit.results import (
+    Calibration,
+    Comparison,
+    PenaltyPath,
+    PredictiveCheck,
+    PriorPredictive,
+    compare,
+)
 
 __all__ = [
     "MLE",
@@ -47,6 +54,8 @@ __all__ = [
     "Normal",
     "Penalized",
     "PenaltyPath",
+    "PredictiveCheck",
+    "PriorPredictive",
     "Priors",
     "StudentT",
     "__version__",

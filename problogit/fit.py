@@ -19,20 +19,24 @@ from problogit.analysis import (
     predict,
     questions,
     r_squared,
+    replicates,
     scores,
+    sensitivity,
     term_table,
     totals,
 )
 from problogit.analysis import calibration as calibrate
 from problogit.analysis import collinearity as collinear
 from problogit.analysis import influence as influences
+from problogit.analysis import loo as leave_one_out
 from problogit.analysis import path as paths
+from problogit.analysis import predictive_check as predictive
 from problogit.analysis import residuals as remainders
 from problogit.analysis import tests as term_tests
 from problogit.analysis.decisions import Costs
 from problogit.data.rows import Array, Unseen
 from problogit.estimate import Estimate, Status
-from problogit.results import Calibration
+from problogit.results import Calibration, PredictiveCheck
 from problogit.tables import text
 
 if TYPE_CHECKING:
@@ -192,6 +196,56 @@ class Fit:
     def scores(self, data: Any = None, resample: str = "auto") -> pd.DataFrame:
         """Out-of-sample log score, Brier score and AUC."""
         return scores.scores(self.estimate, data, resample)
+
+    def loo(self, refit: Literal["auto", "all", "none"] = "auto") -> leave_one_out.LooResult:
+        """Leave-one-out predictive density of a posterior, by Pareto-smoothed importance sampling.
+
+        Parameters
+        ----------
+        refit : str
+            Rows whose Pareto k-hat is too high are fitted again without them: ``auto`` for up to 100 rows, ``all`` of
+            them, or ``none``. The result says what was done.
+        """
+        return leave_one_out.loo(self.estimate, refit)
+
+    def predictive_check(
+        self,
+        by: Any = None,
+        bins: int | None = None,
+        draws: int = 500,
+        prob: float = 0.95,
+        rng: int | np.random.Generator | None = None,
+    ) -> PredictiveCheck:
+        """Observed shares of events beside those of outcomes drawn from the fit: overall, in bins, by group.
+
+        Parameters
+        ----------
+        by : str or array, optional
+            A column of the data or of the design, or labels of the rows in use, that divides them into groups.
+        bins : int, optional
+            Bins of the fitted probability.
+        draws : int
+            Number of replications.
+        prob : float
+            Level of the predictive ranges.
+        """
+        return PredictiveCheck(predictive.predictive_check(self.estimate, by, bins, draws, prob, rng))
+
+    def posterior_predictive(
+        self, draws: int | None = None, rng: int | np.random.Generator | None = None
+    ) -> NDArray[np.signedinteger]:
+        """Numbers of events of the rows in use drawn from the posterior predictive distribution, (draws, n_rows)."""
+        return replicates.posterior_predictive(self.estimate, draws, rng)
+
+    def prior_sensitivity(self, threshold: float = 0.05) -> pd.DataFrame:
+        """How far prior and likelihood move each coefficient's posterior, by power-scaling, with a verdict by term.
+
+        Returns
+        -------
+        DataFrame
+            ``prior, likelihood`` (sensitivities), ``verdict, contraction, z_score`` by term.
+        """
+        return sensitivity.prior_sensitivity(self.estimate, threshold)
 
     def r_squared(self, kind: str = "mcfadden") -> float:
         """Pseudo R-squared: ``mcfadden``, ``tjur``, ``nagelkerke`` or ``cox-snell``."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from problogit.analysis.prior_predictive import prior_predictive
 from problogit.core.priors.base import ResolvablePrior
 from problogit.data.array_design import build_from_arrays
 from problogit.data.design import build_from_formula
@@ -24,7 +25,7 @@ from problogit.execution import Executor
 from problogit.fit import Fit
 from problogit.problem import Problem, WeightsType, make_problem
 from problogit.progress import Progress, resolve_progress
-from problogit.results import PenaltyPath
+from problogit.results import PenaltyPath, PriorPredictive
 from problogit.validation import check_choice
 
 __all__ = ["LogitModel", "fit"]
@@ -240,6 +241,21 @@ class LogitModel:
         path = open_path(self.problem, prior.resolve(self.problem))
         record, _ = compute_path(path, grid, resolve_progress(progress))
         return PenaltyPath(record, self.problem.terms)
+
+    def prior_predictive(
+        self, prior: ResolvablePrior, draws: int = 1000, rng: int | np.random.Generator | None = None
+    ) -> PriorPredictive:
+        """What the prior says before the outcomes are seen: event rates and probabilities drawn from it.
+
+        Parameters
+        ----------
+        prior : Prior or Priors
+            Proper for every term and the intercept.
+        draws : int
+            Number of simulated data sets.
+        rng : int, Generator or None
+        """
+        return PriorPredictive(prior_predictive(self.problem, prior, draws, rng))
 
     def __str__(self) -> str:
         """One line about the model and its data."""

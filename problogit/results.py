@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from problogit.analysis import path as paths
 from problogit.analysis.calibration import CalibrationResult
 from problogit.analysis.compare import ComparisonResult, compare_estimates
+from problogit.analysis.predictive_check import PredictiveCheckResult
+from problogit.analysis.prior_predictive import PriorPredictiveResult
 from problogit.core.path_record import PathRecord
+from problogit.data.rows import Array
 from problogit.errors import InputError, explain
 from problogit.estimate import HasEstimate
 from problogit.tables import render, text
+from problogit.validation import check_choice
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Calibration", "Comparison", "PenaltyPath", "compare"]
+__all__ = ["Calibration", "Comparison", "PenaltyPath", "PredictiveCheck", "PriorPredictive", "compare"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,88 @@ class Calibration:
     def __str__(self) -> str:
         """A readable summary."""
         return text.calibration_text(self.result)
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, eq=False)
+class PriorPredictive:
+    """What a model says before the outcomes are seen.
+
+    Attributes
+    ----------
+    result : PriorPredictiveResult
+        Event rates of simulated data sets, and the distribution of the probabilities of rows.
+    """
+
+    result: PriorPredictiveResult
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Rows ``event rate`` and ``probability``; columns ``mean`` and ``q2.5`` to ``q97.5``."""
+        return self.result.frame
+
+    @property
+    def event_rate(self) -> Array:
+        """Share of events in each simulated data set, shape (draws,)."""
+        return self.result.event_rate
+
+    @property
+    def verdict(self) -> str:
+        """One sentence about probabilities below 0.01 and above 0.99."""
+        return self.result.verdict
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Prior densities of the probability of a row and of the event rate."""
+        from problogit.plots.predictive import draw_prior_predictive
+
+        return draw_prior_predictive(self.result, ax)
+
+    def __str__(self) -> str:
+        """The event rate and the verdict."""
+        return str(self.result)
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, eq=False)
+class PredictiveCheck:
+    """What was observed beside outcomes that the fit itself would produce.
+
+    Attributes
+    ----------
+    result : PredictiveCheckResult
+        Statistics, bins and calibration curve, each with the range of the replications.
+    """
+
+    result: PredictiveCheckResult
+
+    @property
+    def statistics(self) -> pd.DataFrame:
+        """``statistic, group, n, observed, mean, lower, upper, p_value``."""
+        return self.result.statistics
+
+    @property
+    def bins(self) -> pd.DataFrame:
+        """Bins of the fitted probability: ``low, high, mean, n, observed, expected, lower, upper, p_value``."""
+        return self.result.bins
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        return self.result.verdict
+
+    def plot(self, kind: Literal["binned", "calibration"] = "binned", ax: Axes | None = None) -> Axes:
+        """Shares of events in bins, or the calibration curve without bins, with the range of the replications."""
+        from problogit.plots.predictive import draw_binned_check, draw_calibration_check
+
+        check_choice("kind", kind, ("binned", "calibration"))
+        draw = draw_binned_check if kind == "binned" else draw_calibration_check
+        return draw(self.result, ax)
+
+    def __str__(self) -> str:
+        """The verdict and the statistics."""
+        return str(self.result)
 
     __repr__ = __str__
 

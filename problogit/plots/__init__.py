@@ -7,6 +7,7 @@ from problogit.plots.curve import probability_curve
 from problogit.plots.distribution import probability_distribution
 from problogit.plots.forest import forest, forest_frame
 from problogit.plots.path import draw_path, draw_scores, path, path_scores
+from problogit.plots.predictive import predictive_check, separation_plot
 from problogit.plots.residuals import residuals
 
 __all__ = [
@@ -17,7 +18,9 @@ __all__ = [
     "forest_frame",
     "path",
     "path_scores",
+    "predictive_check",
     "probability_curve",
     "probability_distribution",
     "residuals",
+    "separation_plot",
 ]
