@@ -9,22 +9,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
 
+from problogit._version import __version__
 from problogit.core.blocks import Array
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.likelihood import log_binomial_constant
 from problogit.errors import NotAvailableError
 from problogit.estimate import Details, Estimate
+from problogit.estimators.external_details import ExternalDetails
 from problogit.estimators.laplace_details import LaplaceDetails
 from problogit.estimators.posterior import BayesDetails
+from problogit.problem import Problem
 
 if TYPE_CHECKING:
     from xarray import DataTree
 
-__all__ = ["effective_sizes", "monte_carlo_error", "r_hat", "relative_ess", "tail_efficiency", "to_datatree"]
+__all__ = [
+    "as_datatree",
+    "effective_sizes",
+    "monte_carlo_error",
+    "pointwise_log_likelihood",
+    "r_hat",
+    "relative_ess",
+    "tail_efficiency",
+    "to_datatree",
+]
 
 _LARGEST_LOG_LIKELIHOOD = 5e7
 _SAMPLING_DRAWS = 4000
+_PREDICTIVE_STREAM = 71  # beside the seed, so that outcomes do not repeat the numbers behind the draws
 
 
 def r_hat(chains: Array) -> Array:
@@ -70,7 +85,21 @@ def tail_efficiency(chains: Array) -> float:
     return float(np.ravel(size)[0] / (chains.shape[0] * chains.shape[1]))
 
 
-def to_datatree(estimate: Estimate, log_likelihood: bool | None = None) -> DataTree:
+def as_datatree(tree: Any) -> DataTree | None:
+    """A DataTree, a posterior's Dataset or an InferenceData as a DataTree; None for anything else."""
+    from arviz_base import convert_to_datatree
+    from xarray import Dataset, DataTree
+
+    if isinstance(tree, DataTree):
+        return tree
+    # By name, as arviz-base itself does: importing ArviZ 0.x only to know its class takes seconds.
+    if isinstance(tree, Dataset) or type(tree).__name__ == "InferenceData":
+        converted: DataTree = convert_to_datatree(tree)
+        return converted
+    return None
+
+
+def to_datatree(estimate: Estimate, log_likelihood: bool | None = None, predictive: bool = False) -> DataTree:
     """An estimate as ArviZ reads it.
 
     Parameters
@@ -78,53 +107,92 @@ def to_datatree(estimate: Estimate, log_likelihood: bool | None = None) -> DataT
     estimate : Estimate
     log_likelihood : bool, optional
         Add the pointwise log-likelihood. By default only where rows times draws are at most 5e7.
+    predictive : bool
+        Add replicated outcomes, one of every row for each draw, which `plot_loo_pit`, `plot_ppc_pava` and other
+        predictive checks ask for.
 
     Returns
     -------
     xarray.DataTree
         Groups ``posterior`` (``beta`` with dimension ``term``), ``observed_data``, ``constant_data``, and for a
-        posterior ``sample_stats`` and ``log_likelihood``. Draws of the Laplace sampler are one chain, with copies of
-        a proposal side by side; their ``sample_stats`` hold the log density ``lp`` and the number of the ``proposal``,
-        their attributes ``k_hat`` and ``ess``. The attribute ``distribution`` says whether the draws are a
-        posterior or come from the sampling distribution of an estimate.
+        posterior ``sample_stats``, ``log_likelihood`` and ``posterior_predictive``. Draws of the Laplace sampler are
+        one chain, with copies of a proposal side by side; their ``sample_stats`` hold the log density ``lp`` and the
+        number of the ``proposal``, their attributes ``k_hat`` and ``ess``. The attribute ``distribution`` says whether
+        the draws are a posterior or come from the sampling distribution of an estimate.
 
     Raises
     ------
     NotAvailableError
-        If the log-likelihood of something that is not a posterior is asked for, or there is nothing to draw from.
+        If the log-likelihood or replicated outcomes of something that is not a posterior are asked for, or there is
+        nothing to draw from.
     """
     from arviz_base import from_dict
 
-    coefficients = estimate.coefficients
-    posterior = isinstance(coefficients, DrawnCoefficients) and coefficients.estimate is None
-    if log_likelihood and not posterior:
-        raise NotAvailableError(
-            f"log_likelihood=True needs a posterior; this fit is {estimate.method.describe()}. A leave-one-out "
-            "score of draws from a sampling distribution is not an elpd. Fit with Bayes(), or use `fit.scores()`."
-        )
+    posterior = _is_posterior(estimate)
+    _check_asked(estimate, "log_likelihood", asked=bool(log_likelihood))
+    _check_asked(estimate, "predictive", asked=predictive)
     chains = _chains(estimate)
     groups: dict[str, dict[str, Any]] = {"posterior": {"beta": chains}}
-    details = estimate.details
-    if isinstance(details, BayesDetails):
-        groups["posterior"] |= dict(details.extra)
-        groups["sample_stats"] = dict(details.statistics)
-    elif isinstance(details, LaplaceDetails):
-        groups["sample_stats"] = {"lp": details.log_posterior[None], "proposal": details.proposal[None]}
     coords: dict[str, Any] = {"term": list(estimate.terms)}
-    dims = {"beta": ["term"]}
+    dims: dict[str, list[str]] = {"beta": ["term"]}
+    _add_details(estimate.details, groups, coords, dims)
     if estimate.problem.data is not None:
         coords["obs"] = _labels(estimate)
         groups |= _data_groups(estimate)
         dims |= {name: ["obs"] for name in ("y", "trials", "weights", "offset")}
         wanted = log_likelihood
         if wanted is None:
-            wanted = chains.shape[0] * chains.shape[1] * len(coords["obs"]) <= _LARGEST_LOG_LIKELIHOOD
+            small = chains.shape[0] * chains.shape[1] * len(coords["obs"]) <= _LARGEST_LOG_LIKELIHOOD
+            wanted = small and not estimate.details.row_refusal
         if posterior and wanted:
-            groups["log_likelihood"] = {"y": _log_likelihood(estimate, chains)}
-    elif log_likelihood:
+            groups["log_likelihood"] = {"y": pointwise_log_likelihood(estimate.problem, chains)}
+        if predictive:
+            groups["posterior_predictive"] = {"y": _replicates(estimate, chains)}
+    elif log_likelihood or predictive:
         _ = estimate.problem.rows  # raises: the data were not saved
     tree: DataTree = from_dict(groups, coords=coords, dims=dims)
     return _labelled(tree, _attributes(estimate, posterior))
+
+
+def _is_posterior(estimate: Estimate) -> bool:
+    coefficients = estimate.coefficients
+    return isinstance(coefficients, DrawnCoefficients) and coefficients.estimate is None
+
+
+def _check_asked(estimate: Estimate, what: str, *, asked: bool) -> None:
+    if not asked:
+        return
+    if not _is_posterior(estimate):
+        why = {
+            "log_likelihood": "A leave-one-out score of draws from a sampling distribution is not an elpd.",
+            "predictive": "Outcomes drawn from a sampling distribution are not a posterior predictive.",
+        }
+        raise NotAvailableError(
+            f"{what}=True needs a posterior; this fit is {estimate.method.describe()}. {why[what]} Fit with Bayes(), "
+            "or use `fit.scores()`."
+        )
+    if estimate.details.row_refusal:
+        raise NotAvailableError(estimate.details.row_refusal)
+
+
+def _add_details(
+    details: Details,
+    groups: dict[str, dict[str, Any]],
+    coords: dict[str, Any],
+    dims: dict[str, list[str]],
+) -> None:
+    """What the engine knows of its draws, in place."""
+    if isinstance(details, BayesDetails):
+        groups["posterior"] |= dict(details.extra)
+        groups["sample_stats"] = dict(details.statistics)
+    elif isinstance(details, LaplaceDetails):
+        groups["sample_stats"] = {"lp": details.log_posterior[None], "proposal": details.proposal[None]}
+    elif isinstance(details, ExternalDetails):
+        groups["posterior"] |= dict(details.extra)
+        dims |= {name: list(own) for name, own in details.extra_dims.items()}
+        coords |= {dim: list(labels) for dim, labels in details.extra_coords.items() if dim not in coords}
+        if details.statistics:
+            groups["sample_stats"] = dict(details.statistics)
 
 
 def _chains(estimate: Estimate) -> Array:
@@ -158,12 +226,11 @@ def _data_groups(estimate: Estimate) -> dict[str, dict[str, Any]]:
     return groups | ({"constant_data": given} if given else {})
 
 
-def _log_likelihood(estimate: Estimate, chains: Array) -> Array:
+def pointwise_log_likelihood(problem: Problem, chains: Array) -> Array:
     """Log density of one unit of every row under every draw, shape (n_chains, n_draws, n_rows).
 
     With frequency weights a row is several units of the same density; other weights multiply it.
     """
-    problem = estimate.problem
     likelihood, rows = problem.row_likelihood, problem.rows
     betas = chains.reshape(-1, chains.shape[-1])
     out = np.empty((betas.shape[0], rows.n_obs))
@@ -176,6 +243,19 @@ def _log_likelihood(estimate: Estimate, chains: Array) -> Array:
     return out.reshape(*chains.shape[:2], rows.n_obs)
 
 
+def _replicates(estimate: Estimate, chains: Array) -> NDArray[np.int64]:
+    """Outcomes of one unit of every row under every draw, shape (n_chains, n_draws, n_rows)."""
+    likelihood, rows = estimate.problem.row_likelihood, estimate.problem.rows
+    random = np.random.default_rng((estimate.provenance.seed or 0, _PREDICTIVE_STREAM))
+    trials = rows.trials.astype(np.int64)
+    betas = chains.reshape(-1, chains.shape[-1])
+    out = np.empty((betas.shape[0], rows.n_obs), dtype=np.int64)
+    for block in likelihood.blocks(values_per_row=betas.shape[0]):
+        eta = np.asarray(likelihood.local(block) @ betas.T).T + rows.offset[block]
+        out[:, block] = random.binomial(trials[block], expit(eta))
+    return out.reshape(*chains.shape[:2], rows.n_obs)
+
+
 def _attributes(estimate: Estimate, posterior: bool) -> dict[str, Any]:
     details = estimate.details
     sampling = f"sampling distribution ({estimate.coefficients.kinds[0]}), not a posterior"
@@ -185,7 +265,8 @@ def _attributes(estimate: Estimate, posterior: bool) -> dict[str, Any]:
         "modelled": estimate.problem.response.describe(),
         "formula": estimate.problem.design.formula or "",
         "creation_library": "problogit",
-        "inference_library": "pymc" if isinstance(details, BayesDetails) else "problogit",
+        "creation_library_version": __version__,
+        "inference_library": "pymc" if isinstance(details, (BayesDetails, ExternalDetails)) else "problogit",
         **_quality(details),
     }
 

@@ -36,7 +36,17 @@ from problogit.data.groups import GroupColumns
 from problogit.data.rows import DataReport, Response, Rows, VariableSummary
 from problogit.errors import InputError, SavedFitError
 from problogit.estimate import Estimate, Finding, FitStats, Provenance, Status
-from problogit.estimators import bayes, early_stopping, firth, laplace_details, mle, penalized, select
+from problogit.estimators import (
+    bayes,
+    early_stopping,
+    external,
+    external_details,
+    firth,
+    laplace_details,
+    mle,
+    penalized,
+    select,
+)
 from problogit.problem import Problem, SampleSize
 
 __all__ = ["Decoder", "Encoder"]
@@ -86,6 +96,9 @@ def _registry() -> dict[str, type]:
         select.Evidence,
         bayes.Bayes,
         bayes.BayesDetails,
+        external.ExternalPosterior,
+        external.OwnPrior,
+        external_details.ExternalDetails,
         laplace_details.LaplaceDetails,
         Response,
         DataReport,

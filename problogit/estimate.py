@@ -178,6 +178,11 @@ class Details:
         return {}
 
     @property
+    def row_refusal(self) -> str:
+        """Why these draws must not be reweighted by the likelihood of rows; empty where they may."""
+        return ""
+
+    @property
     def effective_sizes(self) -> tuple[Array, Array] | None:
         """Effective sample sizes of posterior draws, bulk and tail, each of shape (n_terms,), where they are known."""
         return None

@@ -35,7 +35,10 @@ from problogit.analysis import residuals as remainders
 from problogit.analysis import tests as term_tests
 from problogit.analysis.decisions import Costs
 from problogit.data.rows import Array, Unseen
+from problogit.errors import InputError, explain
 from problogit.estimate import Estimate, Status
+from problogit.estimators import external
+from problogit.problem import HasProblem, Problem
 from problogit.results import Calibration, PredictiveCheck
 from problogit.tables import text
 
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
+
+    from problogit.core.priors.base import ResolvablePrior
 
 __all__ = ["Fit", "load"]
 
@@ -58,6 +63,39 @@ class Fit:
     """
 
     estimate: Estimate
+
+    @classmethod
+    def from_datatree(
+        cls,
+        model: HasProblem,
+        tree: Any,
+        *,
+        prior: ResolvablePrior | None = None,
+        variable: str = "beta",
+    ) -> Fit:
+        """A posterior that was sampled from the user's own PyMC model, most often an extended `pymc_model()`.
+
+        Parameters
+        ----------
+        model : LogitModel
+            Whose coefficients they are. Terms are matched by name, in any order; outcomes and predictors are compared
+            where the tree holds them.
+        tree : DataTree, InferenceData or Dataset
+            What ``pm.sample()`` returned. ``sample_stats`` and ``log_likelihood`` are used where they are there; other
+            variables of the posterior are kept.
+        prior : Prior or Priors, optional
+            The prior of the coefficients, where it is one of problogit's; nothing is said about it otherwise.
+        variable : str
+            Name of the coefficients in the tree.
+
+        Raises
+        ------
+        InputError
+            The tree does not belong to the model; the message names what differs.
+        """
+        if not isinstance(model, HasProblem) or not isinstance(model.problem, Problem):
+            raise InputError(explain("model", "must be a LogitModel", model))
+        return cls(external.estimate_from_tree(model.problem, tree, prior, variable))
 
     # -- coefficients ------------------------------------------------------------------------------------------
 
@@ -376,11 +414,19 @@ class Fit:
 
     # -- other forms -------------------------------------------------------------------------------------------
 
-    def to_datatree(self, log_likelihood: bool | None = None) -> Any:
-        """An xarray DataTree that ArviZ reads."""
+    def to_datatree(self, log_likelihood: bool | None = None, predictive: bool = False) -> Any:
+        """An xarray DataTree that ArviZ reads.
+
+        Parameters
+        ----------
+        log_likelihood : bool, optional
+            The pointwise log-likelihood of a posterior; without it where rows times draws are at most 5e7.
+        predictive : bool
+            Replicated outcomes of a posterior, which predictive checks ask for.
+        """
         from problogit import arviz_io
 
-        return arviz_io.to_datatree(self.estimate, log_likelihood)
+        return arviz_io.to_datatree(self.estimate, log_likelihood, predictive)
 
     def pymc_model(self) -> Any:
         """The same model and prior as a readable `pymc.Model`, which may be extended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from problogit.data.rows import Array, DataReport, Design, Response, Rows
 from problogit.errors import DataNotSavedError, InputError, explain
 from problogit.execution import Executor, Serial, default_executor
 
-__all__ = ["Problem", "WeightsType", "make_problem"]
+__all__ = ["HasProblem", "Problem", "WeightsType", "make_problem"]
 
 WeightsType = Literal["frequency", "importance", "sampling"]
 
@@ -247,3 +247,12 @@ def make_problem(
     check_spread(stats, design.terms)
     size = sample_size(rows, weights_type)
     return Problem(design, response, rows, report, stats, weights_type, size, runner)
+
+
+@runtime_checkable
+class HasProblem(Protocol):
+    """Anything that carries a problem: a model."""
+
+    @property
+    def problem(self) -> Problem:
+        """The problem."""

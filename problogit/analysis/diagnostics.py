@@ -18,6 +18,7 @@ from problogit.analysis.loo import is_posterior
 from problogit.analysis.row_checks import check_dispersion, check_influence, check_link, check_outliers
 from problogit.analysis.sample_size import FEW_EVENTS, check_sample_size, events_per_slope
 from problogit.core.coefficients import DrawnCoefficients
+from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.separation import Separation
 from problogit.errors import EstimationError, listed
 from problogit.estimate import Estimate, Finding, Status
@@ -255,9 +256,11 @@ def _separation_finding(estimate: Estimate, separation: Separation) -> Finding:
         remedy = (
             "Report the number of steps too, and see how the coefficients move with half and twice as many."
         )
-    elif estimate.method.prior.joint:
+    elif isinstance(estimate.method.prior, Jeffreys):
         message += "The estimates here are finite through Jeffreys' prior, which has no scale to choose."
         remedy = "Read their profile intervals, which are far from symmetric: summary(interval='profile')."
+        if is_posterior(estimate):
+            remedy = "Read their intervals, which are far from symmetric, rather than their means."
     else:
         message += "The estimates here are finite through the prior, and their size depends on its scale."
         remedy = (

@@ -137,6 +137,8 @@ def posterior_draws(estimate: Estimate) -> DrawnCoefficients:
             f"Leave-one-out by importance sampling needs posterior draws, and {estimate.method.name} has none. "
             'Ask for resample="folds", which refits.'
         )
+    if estimate.details.row_refusal:
+        raise NotAvailableError(estimate.details.row_refusal)
     if coefficients.flat.shape[0] < _LEAST_DRAWS:
         raise NotAvailableError(
             f"Leave-one-out by importance sampling needs at least {_LEAST_DRAWS} draws; this posterior has "

@@ -16,7 +16,7 @@ from problogit.analysis.left_out import new_rows
 from problogit.core.blocks import Array
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.errors import ProblogitError, ProblogitWarning
-from problogit.estimate import Estimate, Estimator
+from problogit.estimate import Estimate, Estimator, Status
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 
@@ -116,6 +116,8 @@ def _posterior(method: Estimator, problem: Problem) -> Array | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ProblogitWarning)  # what a refit would warn of is in its status
         refit = method.estimate(problem)
+    if refit.status is Status.INTERRUPTED:  # Ctrl-C means the whole of it
+        raise KeyboardInterrupt
     coefficients = refit.coefficients
     if not isinstance(coefficients, DrawnCoefficients) or coefficients.estimate is not None:
         return None

@@ -8,6 +8,7 @@ import numpy as np
 
 from problogit.analysis.coefficients import exponential
 from problogit.core.priors.elementwise import Elementwise
+from problogit.core.priors.jeffreys import Jeffreys
 from problogit.estimate import Estimate
 from problogit.validation import check_probability
 
@@ -58,7 +59,9 @@ def _of_all_together(estimate: Estimate, prob: float) -> pd.DataFrame:
 
     text = {
         "asked_for": estimate.method.prior.describe(),
-        "used": "half the log-determinant of the information, all columns together",
+        "used": "half the log-determinant of the information, all columns together"
+        if isinstance(estimate.method.prior, Jeffreys)
+        else "not known here",
     }
     ends = dict.fromkeys(("lower", "upper", "lower_sd", "upper_sd"), np.nan)
     shown = pd.DataFrame([text | ends] * len(estimate.terms), index=pd.Index(estimate.terms, name="term"))

@@ -37,6 +37,7 @@ class Convergence:
     ess_bulk: Array
     ess_tail: Array
     mcse_mean: Array
+    n_chains: int = 2
 
 
 def measure(chains: Array) -> Convergence:
@@ -48,6 +49,7 @@ def measure(chains: Array) -> Convergence:
         ess_bulk=bulk,
         ess_tail=tail,
         mcse_mean=monte_carlo_error(chains),
+        n_chains=chains.shape[0],
     )
 
 
@@ -60,7 +62,7 @@ def check_draws(
     ----------
     convergence : Convergence
     statistics : mapping of str to ndarray, shape (n_chains, n_draws)
-        Of which ``diverging``, ``energy`` and ``reached_max_treedepth`` are read.
+        Of which ``diverging``, ``energy`` and ``reached_max_treedepth`` are read, where they are there.
     terms : tuple of str
 
     Returns
@@ -68,13 +70,14 @@ def check_draws(
     tuple of Finding
         Empty when nothing is wrong.
     """
-    n_chains = statistics["diverging"].shape[0]
+    diverging, energy = statistics.get("diverging"), statistics.get("energy")
+    deepest = statistics.get("reached_max_treedepth")
     findings = [
-        _divergences(statistics["diverging"]),
-        _single_chain() if n_chains < 2 else _mixing(convergence.r_hat, terms),
+        None if diverging is None else _divergences(diverging),
+        _single_chain() if convergence.n_chains < 2 else _mixing(convergence.r_hat, terms),
         _effective_size(convergence, terms),
-        _energy(statistics["energy"]),
-        _tree_depth(statistics["reached_max_treedepth"]),
+        None if energy is None else _energy(energy),
+        None if deepest is None else _tree_depth(deepest),
     ]
     return tuple(finding for finding in findings if finding is not None)
 
