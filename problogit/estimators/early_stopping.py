@@ -23,6 +23,7 @@ from problogit.estimators.early_stopping_course import Course, Slope, follow, ke
 from problogit.estimators.early_stopping_split import hold_out, split_rng
 from problogit.estimators.penalized_bootstrap import resample
 from problogit.estimators.penalized_optimum import optimize_result
+from problogit.folds import clusters_of
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 from problogit.validation import check_choice, check_integer, check_positive, check_probability
@@ -349,7 +350,11 @@ def _what_stopped(run: _Run) -> str:
         return f"Stopped after {step}, as asked."
     units, events, _ = run.held_out
     parts = len(run.parts)
-    how = "" if parts == 1 else f" in {parts} parts, each of a run that did not see it,"
+    clusters = clusters_of(run.slope.problem)
+    whole = "" if clusters is None else f" of whole clusters of {clusters.name}"
+    how = f"{whole}," if whole else ""
+    if parts > 1:
+        how = f" in {parts} parts{whole}, each of a run that did not see it,"
     reason = {
         "held-out": "after which it rose",
         "levelled": "after which it did not change: the maximum of the likelihood is all but reached",

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit.data.rows import Array
-from problogit.errors import EstimationError
+from problogit.errors import EstimationError, NotAvailableError
+from problogit.folds import Clusters, clusters_of, deal_folds
 from problogit.problem import Problem
 
 __all__ = ["hold_out", "split_rng"]
@@ -32,7 +33,7 @@ def hold_out(
     The unit is the row that the user gave; the copies of a frequency weight are dealt one by one, unless `whole_rows`
     says that they are copies of one unit. Parts have no unit in common, and hold one of each outcome at least: there
     are fewer parts where units of an outcome are few. Responses that count events are dealt among rows of similar event
-    rate.
+    rate. Clusters of the model are held out whole.
 
     Parameters
     ----------
@@ -47,8 +48,11 @@ def hold_out(
     Raises
     ------
     EstimationError
-        With fewer than two units of either outcome, or where counts cannot be split into parts with both.
+        With fewer than two units (or clusters) of either outcome, or where counts cannot be split into parts with both.
     """
+    clusters = clusters_of(problem)
+    if clusters is not None:
+        return _dealt_whole(problem, fraction, splits, rng, clusters)
     rows = problem.rows
     copies: Integers = np.ones(rows.n_obs, dtype=np.int64)
     if problem.weights_type == "frequency" and not whole_rows:
@@ -59,6 +63,20 @@ def hold_out(
     else:
         held = _dealt_by_outcome(problem, copies, fraction, splits, rng)
     return tuple(held / copies)
+
+
+def _dealt_whole(
+    problem: Problem, fraction: float, splits: int, rng: np.random.Generator, clusters: Clusters
+) -> tuple[Array, ...]:
+    try:
+        folds = deal_folds(problem, max(2, round(1 / fraction)), rng, clusters)
+    except NotAvailableError as error:
+        raise EstimationError(
+            f"Early stopping holds clusters of {clusters.name} out, and needs two with an event and two without. Give "
+            "the number of steps, as in EarlyStopping(steps=20), or a prior instead: "
+            "Penalized(Normal(2.5, autoscale=True))."
+        ) from error
+    return tuple((folds.fold == part).astype(np.float64) for part in range(min(splits, folds.n_folds)))
 
 
 def _dealt_by_outcome(

@@ -30,7 +30,7 @@ from problogit.errors import (
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
 from problogit.estimators.cluster import CR_KINDS, cluster_meat
 from problogit.estimators.linearised import linearised_maximum
-from problogit.estimators.mle_bootstrap import bootstrapped
+from problogit.estimators.mle_bootstrap import bootstrapped, drawn_groups
 from problogit.estimators.mle_covariance import (
     COVARIANCES,
     Groups,
@@ -169,12 +169,10 @@ class MLE(Estimator):
 
     def _groups(self, problem: Problem) -> Groups | None:
         """The clusters that the covariance needs; for the bootstrap only where there are some."""
-        named = self.columns or problem.default_groups
-        if self.covariance in CR_KINDS or (self.covariance == "bootstrap" and named):
-            if self.covariance == "bootstrap" and len(named) > 1:
-                rule = "must be one column for the bootstrap"
-                raise InputError(explain("groups", rule, named, "Name it: MLE('bootstrap', groups=...)."))
-            return read_groups(problem, named, self.covariance)
+        if self.covariance == "bootstrap":
+            return drawn_groups(problem, self.columns)
+        if self.covariance in CR_KINDS:
+            return read_groups(problem, self.columns or problem.default_groups, self.covariance)
         return None
 
     def _bootstrapped(

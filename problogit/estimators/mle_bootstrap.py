@@ -22,15 +22,15 @@ from problogit.core.maximum import Maximum, find_maximum
 from problogit.core.resampled import ResampledCoefficients
 from problogit.core.scaling import ColumnStats
 from problogit.data.patterns import collapse
-from problogit.errors import EstimationError
+from problogit.errors import EstimationError, InputError, explain
 from problogit.estimate import Finding
 from problogit.estimators.bootstrap import draw_groups, draw_rows, refits
-from problogit.estimators.mle_covariance import FEW_CLUSTERS, Groups, separated_rows
+from problogit.estimators.mle_covariance import FEW_CLUSTERS, Groups, read_groups, separated_rows
 from problogit.execution import Executor
 from problogit.problem import Problem
 from problogit.progress import Progress
 
-__all__ = ["bootstrapped"]
+__all__ = ["bootstrapped", "drawn_groups", "size_findings"]
 
 _NAMED = 12
 
@@ -69,7 +69,7 @@ def bootstrapped(
     fits, failures = refits(sampled.refit, draw, resamples, seeds, progress)
     regular = [fit.mean for fit in fits if isinstance(fit, NormalCoefficients)]
     irregular = tuple(fit for fit in fits if not isinstance(fit, NormalCoefficients))
-    found = _size_findings(groups)
+    found = size_findings(groups, "Compare with covariance='CR3', which errs on the long side.")
     if not irregular and not failures:
         inner: CoefficientDistribution = DrawnCoefficients(
             np.array(regular)[None], ("bootstrap",), maximum.beta
@@ -160,7 +160,25 @@ class _Resampled:
         return found.distribution(found.inverse)
 
 
-def _size_findings(groups: Groups | None) -> tuple[Finding, ...]:
+def drawn_groups(problem: Problem, names: tuple[str, ...]) -> Groups | None:
+    """The clusters that a bootstrap draws whole: of the column named, or of the model; None where there are none.
+
+    Raises
+    ------
+    InputError
+        There are two columns, rows are without a group, or all are in one.
+    """
+    names = names or problem.default_groups
+    if len(names) > 1:
+        rule = "must be one column for the bootstrap"
+        raise InputError(
+            explain("groups", rule, names, "Make the model with one of them, or name it in MLE(...).")
+        )
+    return read_groups(problem, names, "bootstrap") if names else None
+
+
+def size_findings(groups: Groups | None, remedy: str) -> tuple[Finding, ...]:
+    """How many clusters were drawn; with `remedy` where they are few."""
     if groups is None:
         return ()
     count, name = groups.counts[0], groups.names[0]
@@ -169,9 +187,7 @@ def _size_findings(groups: Groups | None) -> tuple[Finding, ...]:
         return (Finding("clusters", "info", f"{text}."),)
     text += f": fewer than about {FEW_CLUSTERS}, and too few for its intervals to be long enough (Cameron, Gelbach & "
     text += "Miller 2008)."
-    return (
-        Finding("clusters", "warning", text, "Compare with covariance='CR3', which errs on the long side."),
-    )
+    return (Finding("clusters", "warning", text, remedy),)
 
 
 def _irregular_finding(

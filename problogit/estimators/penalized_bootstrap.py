@@ -1,4 +1,4 @@
-"""The bootstrap of pairs: rows drawn with replacement, each sample fitted again."""
+"""The bootstrap of pairs: rows or whole clusters drawn with replacement, each sample fitted again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from problogit.core.coefficients import DrawnCoefficients
 from problogit.data.rows import Array
 from problogit.errors import EstimationError
 from problogit.estimate import Estimate, Finding
-from problogit.estimators.bootstrap import draw_rows, refits
+from problogit.estimators.bootstrap import draw_groups, draw_rows, refits
+from problogit.estimators.mle_bootstrap import drawn_groups, size_findings
 from problogit.problem import Problem
 from problogit.progress import Progress
 
@@ -27,8 +28,9 @@ def resample(
 ) -> tuple[DrawnCoefficients, tuple[Finding, ...]]:
     """Refit `resamples` samples of rows; refit i uses child i of `seeds`.
 
-    The unit is the row that the user gave, a frequency weight f standing for f units. Coding, column statistics and
-    prior scales are those of the full data. Refits that raise are left out and counted.
+    The unit is the row that the user gave, a frequency weight f standing for f units; or a whole cluster, where the
+    model has groups. Coding, column statistics and prior scales are those of the full data. Refits that raise are left
+    out and counted.
 
     Parameters
     ----------
@@ -47,12 +49,14 @@ def resample(
     tuple of Finding
     """
     problem = fit.problem
+    groups = drawn_groups(problem, fit.method.columns)
+    draw = draw_rows(problem) if groups is None else draw_groups(groups.codes[0])
     estimates, failures = refits(
-        lambda counts: refit(problem.reweighted(counts)), draw_rows(problem), resamples, seeds, progress
+        lambda counts: refit(problem.reweighted(counts)), draw, resamples, seeds, progress
     )
-    findings = _failed(failures, resamples)
+    findings = (*size_findings(groups, ""), *_failed(failures, resamples))
     if len(estimates) < 2:
-        raise EstimationError(f"The bootstrap has no result: {findings[0].message}")
+        raise EstimationError(f"The bootstrap has no result: {findings[-1].message}")
     draws = np.array(estimates)[None]
     return DrawnCoefficients(draws, ("bootstrap",), fit.coefficients.location), findings
 

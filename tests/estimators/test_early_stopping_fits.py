@@ -443,3 +443,18 @@ def test_scores_and_reports_take_it(tmp_path: Path) -> None:
     assert np.isfinite(comparison.scores.select_dtypes("number").iloc[:, 0]).all()
     plg.report({"stopped": found}, tmp_path / "report.html")
     assert "gradient steps" in (tmp_path / "report.html").read_text()
+
+
+def test_clusters_of_the_model_are_held_out_whole() -> None:
+    school = np.arange(200) % 25
+    made = problem(X, Y, groups=school)
+    parts = hold_out(made, 0.2, 5, np.random.default_rng(0), whole_rows=False)
+    np.testing.assert_array_equal(np.sum(parts, axis=0), 1)
+    for part in parts:
+        assert 30 <= part.sum() <= 50
+        assert all(np.ptp(part[school == k]) == 0 for k in range(25))
+    method = plg.Penalized(early_stopping=plg.EarlyStopping(), rng=0)
+    assert "in 5 parts of whole clusters of groups, each" in method.estimate(made).findings[0].message
+    one_school = (school == 3).astype(int)
+    with pytest.raises(EstimationError, match="holds clusters of groups out"):
+        method.estimate(problem(X, one_school, groups=school))

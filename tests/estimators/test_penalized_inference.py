@@ -10,8 +10,9 @@ import scipy.sparse as sp
 from penalized_cases import coef, fit, problem, simulated
 from scipy.special import expit
 
+import problogit as plg
 from problogit.core.priors import Cauchy, ElasticNet, Flat, Laplace, Normal, Priors, StudentT
-from problogit.errors import NotAvailableError
+from problogit.errors import InputError, NotAvailableError
 from problogit.estimate import Estimate
 from problogit.estimators import penalized_inference
 from problogit.estimators.mle import MLE
@@ -248,3 +249,20 @@ def test_a_bootstrap_is_not_run_inside_other_resampling() -> None:
     method = Penalized(Laplace(0.5), inference="bootstrap")
     assert method.surrogate() == Penalized(Laplace(0.5), inference="none")
     assert Penalized(Normal(1.0)).surrogate() == Penalized(Normal(1.0))
+
+
+@pytest.mark.parametrize("prior", [plg.Normal(0.5), plg.Jeffreys()], ids=["Normal", "Jeffreys"])
+def test_the_bootstrap_draws_the_clusters_of_the_model_whole(prior: Any) -> None:
+    rng = np.random.default_rng(8)
+    school = np.repeat(np.arange(20), 15)
+    x = rng.normal(size=20)[school]  # varies between schools only, as luck does
+    y = (rng.random(300) < expit(rng.normal(size=20)[school])).astype(int)
+    method = plg.Penalized(prior, inference="bootstrap", resamples=60, rng=0)
+    rows = plg.LogitModel.from_arrays(x[:, None], y).fit(method)
+    whole = plg.LogitModel.from_arrays(x[:, None], y, groups=school).fit(method)
+    assert whole.summary()["std_error"]["x0"] > 1.4 * rows.summary()["std_error"]["x0"]
+    (finding,) = [f for f in whole.estimate.findings if f.code == "clusters"]
+    assert "draws 20 whole clusters of groups" in finding.message
+    two = plg.LogitModel.from_arrays(x[:, None], y, groups={"school": school, "year": np.arange(300) % 7})
+    with pytest.raises(InputError, match="must be one column for the bootstrap"):
+        two.fit(method)
