@@ -70,7 +70,7 @@ class Side:
     def priors(self) -> tuple[object, ...]:
         """The prior of each column; equal entries are equal priors, and ``"Flat()"`` is none."""
         used = self.estimate.method.prior_used(self.estimate)
-        if used.joint:
+        if used.joint or used.hierarchical:
             return (used.describe(),) * self.estimate.problem.n_terms
         resolved = used.resolve(self.estimate.problem)
         numbers = zip(resolved.table(), resolved.flat, resolved.l1, strict=True)

@@ -12,7 +12,8 @@ import numpy as np
 from problogit.core.blocks import Array
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.priors.base import ResolvablePrior
-from problogit.core.priors.resolved import ResolvedPrior
+from problogit.core.priors.jeffreys import Jeffreys
+from problogit.core.priors.used import UsedPrior, use_prior
 from problogit.errors import ApproximationError, ConvergenceWarning, EstimationError, InputError, explain
 from problogit.estimate import Estimate, Estimator, Finding
 from problogit.estimators.laplace import laplace_estimate, laplace_sample
@@ -21,8 +22,9 @@ from problogit.estimators.nuts import sample_by_nuts
 from problogit.estimators.nuts_op import NutsSettings
 from problogit.estimators.penalized import DEFAULT_PRIOR, Penalized
 from problogit.estimators.posterior import BayesDetails
+from problogit.estimators.posterior_target import posterior_target
 from problogit.estimators.propriety import check_proper, moment_findings
-from problogit.estimators.whitened import WhitenedPosterior, at_mode
+from problogit.estimators.target import Target
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 from problogit.validation import check_choice, check_integer, check_probability, seed_sequence
@@ -32,9 +34,11 @@ __all__ = ["Bayes", "BayesDetails"]
 SAMPLERS = ("nuts", "laplace", "auto")
 _SURROGATE_DRAWS = 2000
 _TAILS = (
-    "the posterior keeps the heavy tails of its prior, heavier than those of the proposals, so that no number of weighted draws "
-    "is enough (in theory Pareto k-hat exceeds 0.7; Vehtari et al. 2024)"
+    "the posterior keeps the heavy tails of its prior, heavier than those of the proposals, so that no number of "
+    "weighted draws is enough (in theory Pareto k-hat exceeds 0.7; Vehtari et al. 2024)"
 )
+_SHORT_TUNING, _LONG_TUNING = 300, 1000
+_LEARNED = "scales are learned, which may go to zero: no t at one mode covers that"
 _LEAST_DRAWS = 4  # r-hat splits each chain in two and needs a variance of each half
 
 
@@ -54,8 +58,11 @@ class Bayes(Estimator):
         with the curvature there, with Pareto-smoothed importance weights; a posterior where k-hat is below 0.7 and
         the weights are worth 400 draws (Vehtari et al. 2024), else an error. ``auto``: ``laplace`` where that is a
         posterior, else ``nuts``; the fit says which and why.
-    draws, tune : int, default 1000
-        Draws of each chain that are kept, and steps before them that adapt the sampler and are thrown away.
+    draws : int, default 1000
+        Draws of each chain that are kept.
+    tune : int, optional
+        Steps before them that adapt the sampler and are thrown away. By default 300 where the prior is log-concave: the
+        curvature at the mode is the metric already, and only the step size is left to find. Otherwise 1000.
     chains : int, default 4
         With one chain r-hat cannot be computed, which the diagnostics say. ``laplace`` has no chains and keeps draws
         x chains draws, fewer where the data are so many that weighing them would take long.
@@ -76,7 +83,7 @@ class Bayes(Estimator):
     prior: ResolvablePrior = DEFAULT_PRIOR
     sampler: str = "nuts"
     draws: int = 1000
-    tune: int = 1000
+    tune: int | None = None
     chains: int = 4
     cores: int | None = None
     target_accept: float = 0.8
@@ -87,12 +94,19 @@ class Bayes(Estimator):
         if not isinstance(self.prior, ResolvablePrior):
             remedy = "As in Bayes(Normal(2.5)), Bayes(Laplace(1)) or Bayes(Priors(...))."
             raise InputError(explain("prior", "must be a prior", self.prior, remedy))
-        if self.prior.joint:
-            remedy = f"Penalized({self.prior.describe()}) fits this one; sampling it is not available."
-            raise InputError(explain("prior", "must be a prior of single coefficients", self.prior, remedy))
+        if isinstance(self.prior, Jeffreys) and self.prior.flic:
+            rule = "must not be True in Bayes, whose predictions are averages over the posterior"
+            raise InputError(
+                explain("Jeffreys: flic", rule, self.prior.flic, "Leave it out: Bayes(Jeffreys()).")
+            )
         check_choice("sampler", self.sampler, SAMPLERS)
+        if self.prior.hierarchical and self.sampler == "laplace":
+            rule = f"must be 'nuts' or 'auto' where scales are learned ({self.prior.describe()})"
+            remedy = "A t at one mode does not cover scales that may go to zero."
+            raise InputError(explain("sampler", rule, self.sampler, remedy))
         check_integer("draws", self.draws, _LEAST_DRAWS)
-        check_integer("tune", self.tune, 0)
+        if self.tune is not None:
+            check_integer("tune", self.tune, 0)
         check_integer("chains", self.chains, 1)
         if self.cores is not None:
             check_integer("cores", self.cores, 1)
@@ -116,14 +130,15 @@ class Bayes(Estimator):
         """
         started = time.perf_counter()
         _check_weights(problem)
-        prior = self.prior.resolve(problem)
+        prior = use_prior(self.prior, problem)
         check_proper(problem, prior)
-        seeds, target = seed_sequence(self.rng), at_mode(problem, prior)
+        seeds, target = seed_sequence(self.rng), posterior_target(problem, prior)
         heavy = moment_findings(problem, prior)
         if self.sampler == "nuts":
             found = self._by_nuts(problem, target, prior, seeds, progress)
         else:
-            found = self._by_weights(problem, target, prior, seeds, progress, _TAILS if heavy else "")
+            why = _LEARNED if self.prior.hierarchical else (_TAILS if heavy else "")
+            found = self._by_weights(problem, target, prior, seeds, progress, why)
         _speak_up(tuple(finding for finding in found.findings if finding.severity != "info"))
         seconds = time.perf_counter() - started
         return replace(
@@ -135,17 +150,20 @@ class Bayes(Estimator):
     def _by_nuts(
         self,
         problem: Problem,
-        target: WhitenedPosterior,
-        prior: ResolvedPrior,
+        target: Target,
+        prior: UsedPrior,
         seeds: np.random.SeedSequence,
         progress: Progress,
     ) -> Estimate:
+        tune = self.tune
+        if tune is None:
+            tune = _SHORT_TUNING if prior.log_concave else _LONG_TUNING
         return sample_by_nuts(
             problem,
             self,
             target.with_fast_gradients(),
             prior=prior,
-            settings=NutsSettings(self.draws, self.tune, self.chains, self.cores, self.target_accept),
+            settings=NutsSettings(self.draws, tune, self.chains, self.cores, self.target_accept),
             seeds=seeds,
             progress=progress,
         )
@@ -153,8 +171,8 @@ class Bayes(Estimator):
     def _by_weights(
         self,
         problem: Problem,
-        target: WhitenedPosterior,
-        prior: ResolvedPrior,
+        target: Target,
+        prior: UsedPrior,
         seeds: np.random.SeedSequence,
         progress: Progress,
         why: str,
@@ -194,13 +212,19 @@ class Bayes(Estimator):
         """
         return cast(BayesDetails | LaplaceDetails, estimate.details).raw
 
-    def surrogate(self) -> PosteriorSurrogate:
-        """The Laplace sampler, and the mode where its k-hat fails."""
+    def surrogate(self) -> PosteriorSurrogate | Penalized:
+        """The Laplace sampler, and the mode where its k-hat fails.
+
+        Where scales are learned: penalized likelihood with one strength that is chosen.
+        """
+        if self.prior.hierarchical:
+            twin = self.prior.twin
+            return Penalized(twin, select="evidence" if twin.smooth else "cv")
         return PosteriorSurrogate(replace(self, sampler="laplace", draws=_SURROGATE_DRAWS, chains=1))
 
-    def mode_finder(self) -> Penalized:
-        """Penalized likelihood with the same prior."""
-        return Penalized(self.prior)
+    def mode_finder(self) -> Penalized | None:
+        """Penalized likelihood with the same prior; none where scales are learned."""
+        return None if self.prior.hierarchical else Penalized(self.prior)
 
     def describe(self) -> str:
         """One phrase for headers."""
@@ -240,7 +264,7 @@ class PosteriorSurrogate(Estimator):
         try:
             return self.sampler.estimate(problem, progress)
         except ApproximationError as error:
-            found = self.sampler.mode_finder().estimate(problem, progress)
+            found = Penalized(self.prior).estimate(problem, progress)
             message = f"The mode stands in for the posterior. {error}"
             return replace(found, findings=(*found.findings, Finding("surrogate", "info", message)))
 
@@ -256,7 +280,7 @@ class PosteriorSurrogate(Estimator):
         """Itself."""
         return self
 
-    def mode_finder(self) -> Penalized:
+    def mode_finder(self) -> Penalized | None:
         """Penalized likelihood with the same prior."""
         return self.sampler.mode_finder()
 

@@ -122,11 +122,11 @@ def fit_firth(
     started = time.perf_counter()
     inference = _choose_inference(options.inference, problem)
     fit = _maximum(problem)
-    shift = _flic_shift(problem, fit) if options.prior.flic else None
+    shift = _flic_shift(problem, fit) if options.prior.corrects_predictions else None
     coefficients = _spread(_distribution(inference, problem, fit), fit.aliases)
     findings = [*_alias_findings(fit.aliases, problem), *_mode_findings(fit), *_convergence_findings(fit)]
     _speak_up(findings)
-    if options.prior.flic:
+    if options.prior.corrects_predictions:
         findings.append(_flic_finding(problem, fit, shift))
     point = fit.maximum.point
     loglik = point.kernel + problem.log_constant
@@ -226,7 +226,7 @@ def _bootstrapped(
                 "A resample has columns that repeat others, or the search did not converge."
             )
         beta = found.beta
-        shift = _flic_shift(sample, found) if options.prior.flic else None
+        shift = _flic_shift(sample, found) if options.prior.corrects_predictions else None
         return np.append(beta, 0.0 if shift is None else shift)
 
     drawn, findings = resample(refit, fit, options.resamples, seeds, progress)

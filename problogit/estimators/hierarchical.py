@@ -148,6 +148,10 @@ class HierarchicalPosterior:
         """The log density of many points, (n_points, size) -> (n_points,)."""
         return np.array([self.evaluate(point)[0] for point in z])
 
+    def with_fast_gradients(self) -> HierarchicalPosterior:
+        """Itself."""
+        return self
+
     def to_beta(self, z: Array) -> Array:
         """Coefficients in original units from z, (..., size) -> (..., n_terms)."""
         return self.scaling.to_original(self.shape.center + self._to_u(z) @ self.shape.root.T)

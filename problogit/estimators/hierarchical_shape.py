@@ -23,8 +23,8 @@ from problogit.problem import Problem
 
 __all__ = ["Found", "Shape", "find_shape"]
 
-_ROUNDS = 6
-_STILL = 0.05  # posterior standard deviations of theta within which the scales have settled
+_ROUNDS = 10
+_STILL = 0.05  # change of the logarithms of the scales at which they have settled
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +88,10 @@ class _Parabola:
 
 @dataclass(frozen=True, eq=False)
 class _BlockShape:
-    """The part of a `Shape` that belongs to one block, with the directions of its v, (k, k)."""
+    """The part of a `Shape` that belongs to one block: directions of its v, (k, k), and scales to go on with, (k,)."""
 
     directions: Array
+    scales: Array
     data: Array
     pull: Array
     log_unit: Array
@@ -100,23 +101,21 @@ class _BlockShape:
 
 def find_shape(problem: Problem, prior: ResolvedHierarchy) -> Found:
     """Alternate between the mode at given scales and the scales."""
-    theta = prior.centre
     columns = prior.columns
     others = np.setdiff1d(np.arange(problem.n_terms), columns)
+    logs = prior.log_scales(prior.centre)
     for _ in range(_ROUNDS):
-        scaled, best = find_mode(problem, prior.at(theta).stand_in())
-        moved = prior.scaled(scaled.scaling)
-        likelihood = scaled.objective.likelihood
+        scaled, best = find_mode(problem, prior.given(logs).stand_in())
+        scaling, likelihood = scaled.scaling, scaled.objective.likelihood
+        moved = prior.scaled(scaling)
         here = _parabola(likelihood, moved, best.gamma, columns, others)
-        shapes = _blocks(moved, here, theta)
-        new = np.concatenate([shape.theta for shape in shapes])
-        width = np.concatenate([shape.theta_width for shape in shapes])
-        settled = bool(np.all(np.abs(new - theta) < _STILL * width))
-        theta = new
-        if settled:
+        to_gamma = np.log(scaling.scale[columns])
+        shapes = _blocks(moved, here, logs + to_gamma)
+        last, logs = logs, np.log(np.concatenate([shape.scales for shape in shapes])) - to_gamma
+        if np.all(np.abs(logs - last) < _STILL):
             break
     loc = np.concatenate([block.loc for block in moved.blocks])
-    return Found(_assemble(loc, best.gamma, columns, others, here, shapes), likelihood, scaled.scaling)
+    return Found(_assemble(loc, best.gamma, columns, others, here, shapes), likelihood, scaling)
 
 
 def _parabola(
@@ -138,16 +137,16 @@ def _parabola(
     return _Parabola(S, slope + S @ at, at, follow, rest_root)
 
 
-def _blocks(prior: ResolvedHierarchy, here: _Parabola, theta: Array) -> list[_BlockShape]:
-    """Each block by itself, the others at the mode."""
-    ends = np.cumsum([block.index.size for block in prior.blocks])
-    out = []
-    for block, part, end in zip(prior.blocks, prior.split(theta), ends, strict=True):
-        own = slice(end - block.index.size, end)
+def _blocks(prior: ResolvedHierarchy, here: _Parabola, logs: Array) -> list[_BlockShape]:
+    """Each block by itself, the others at the mode, from its scales as they are."""
+    out, start = [], 0
+    for block, theta in zip(prior.blocks, prior.split(prior.centre), strict=True):
+        own = slice(start, start + block.index.size)
         S = here.curvature[own, own]
         linear = here.linear[own] - here.curvature[own] @ here.at + S @ here.at[own]
-        make = _shared if block.mixture.shared else _local
-        out.append(make(block, part, S, linear))
+        shared = block.mixture.shared
+        out.append(_shared(block, theta, S, linear) if shared else _local(block, theta, S, linear, logs[own]))
+        start = own.stop
     return out
 
 
@@ -158,25 +157,26 @@ def _shared(block: ScaledBlock, theta: Array, S: Array, linear: Array) -> _Block
     data = np.maximum(data, 0.0)
     directions = unit[:, None] * turn
     pull = linear @ directions
-    mean, width = block.mixture.approximate(theta, data, pull)
-    return _BlockShape(directions, data, pull, np.log(block.mixture.factor), mean, width)
+    mean, width, scales = block.mixture.approximate(theta, data, pull)
+    scales = block.mixture.factor * scales
+    return _BlockShape(directions, scales, data, pull, np.log(block.mixture.factor), mean, width)
 
 
-def _local(block: ScaledBlock, theta: Array, S: Array, linear: Array) -> _BlockShape:
+def _local(block: ScaledBlock, theta: Array, S: Array, linear: Array, logs: Array) -> _BlockShape:
     """A scale for each coefficient: what the data say of each, the others spread out as under their priors.
 
     The marginal precision less that of the prior, and the centre that goes with it.
     """
-    prior = np.exp(-2.0 * block.mixture.log_scales(theta))
+    prior, k = np.exp(-2.0 * logs), logs.size
     try:
-        covariance = np.asarray(cho_solve(cho_factor(S + np.diag(prior)), np.eye(prior.size)))
+        covariance = np.asarray(cho_solve(cho_factor(S + np.diag(prior)), np.eye(k)))
     except LinAlgError as error:
         raise EstimationError(NO_CURVATURE) from error
     variance = np.diag(covariance)
     data = np.maximum(1.0 / variance - prior, 0.0)
     pull = (covariance @ linear) / variance
-    mean, width = block.mixture.approximate(theta, data, pull)
-    return _BlockShape(np.eye(prior.size), data, pull, np.zeros(prior.size), mean, width)
+    mean, width, scales = block.mixture.approximate(theta, data, pull)
+    return _BlockShape(np.eye(k), scales, data, pull, np.zeros(k), mean, width)
 
 
 def _assemble(

@@ -9,7 +9,7 @@ import numpy as np
 
 from problogit.core.blocks import Array
 from problogit.core.coefficients import DrawnCoefficients
-from problogit.core.priors.resolved import ResolvedPrior
+from problogit.core.priors.used import UsedPrior
 from problogit.errors import listed
 from problogit.estimate import Estimate, Estimator, Finding, Provenance, Status
 from problogit.estimators.importance import ImportanceSample, sample_by_importance
@@ -40,7 +40,7 @@ def laplace_estimate(
     target: Target,
     sample: ImportanceSample,
     *,
-    prior: ResolvedPrior,
+    prior: UsedPrior,
     seeds: np.random.SeedSequence,
 ) -> Estimate:
     """The posterior that a sample without shortcoming is.

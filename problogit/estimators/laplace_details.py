@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit.core.blocks import Array
-from problogit.core.priors.resolved import ResolvedPrior
+from problogit.core.priors.used import UsedPrior
 from problogit.estimate import Details
 
 __all__ = ["LaplaceDetails"]
@@ -21,7 +21,7 @@ class LaplaceDetails(Details):
 
     Attributes
     ----------
-    prior : ResolvedPrior
+    prior : ResolvedPrior or Jeffreys
         The prior in original units, one row for each term.
     k_hat : float
         Pareto shape of the importance ratios; below 0.7 their averages are reliable.
@@ -45,7 +45,7 @@ class LaplaceDetails(Details):
         All proposals in whitened coordinates with their weights; None after loading.
     """
 
-    prior: ResolvedPrior
+    prior: UsedPrior
     k_hat: float
     ess: Array
     ess_weights: float

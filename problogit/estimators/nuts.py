@@ -8,8 +8,9 @@ from typing import cast
 import numpy as np
 
 from problogit.core.coefficients import DrawnCoefficients
-from problogit.core.priors.resolved import ResolvedPrior
+from problogit.core.priors.used import UsedPrior
 from problogit.estimate import Estimate, Estimator, Finding, Provenance, Status
+from problogit.estimators.hyperparameters import measure_extra, with_extra
 from problogit.estimators.nuts_op import NutsRun, NutsSettings, run_nuts
 from problogit.estimators.posterior import BayesDetails, posterior_stats
 from problogit.estimators.posterior_checks import check_draws, measure
@@ -27,7 +28,7 @@ def sample_by_nuts(
     method: Estimator,
     target: Target,
     *,
-    prior: ResolvedPrior,
+    prior: UsedPrior,
     settings: NutsSettings,
     seeds: np.random.SeedSequence,
     progress: Progress,
@@ -41,7 +42,7 @@ def sample_by_nuts(
         Whose estimate it is.
     target : Target
         The posterior of `problem` under `prior`.
-    prior : ResolvedPrior
+    prior : UsedPrior
     settings : NutsSettings
     seeds : SeedSequence
     progress : Progress
@@ -56,8 +57,10 @@ def sample_by_nuts(
     start = np.random.default_rng(first).uniform(-_START, _START, (settings.chains, target.size))
     run = run_nuts(target, start, settings, int(second.generate_state(1)[0]), progress)
     coefficients = DrawnCoefficients(target.to_beta(run.z))
-    convergence = measure(coefficients.chains)
-    judged = check_draws(convergence, run.statistics, problem.terms)
+    extra = dict(target.extra(run.z))
+    convergence, figures = measure(coefficients.chains), measure_extra(extra)
+    names, everything = with_extra(problem.terms, convergence, figures, prior)
+    judged = check_draws(everything, run.statistics, names)
     ended = Status.DIAGNOSTICS_FAILED if judged else Status.CONVERGED
     if run.interrupted:
         ended, judged = Status.INTERRUPTED, (_interruption(run, settings), *judged)
@@ -77,7 +80,8 @@ def sample_by_nuts(
         details=BayesDetails(
             prior=prior,
             statistics=run.statistics,
-            extra={},
+            extra=extra,
+            extra_figures=figures,
             r_hat=convergence.r_hat,
             ess_bulk=convergence.ess_bulk,
             ess_tail=convergence.ess_tail,

@@ -128,6 +128,13 @@ class Penalized(Estimator):
         if not isinstance(self.prior, ResolvablePrior):
             remedy = "As in Penalized(Normal(1.0)), Penalized(Laplace(0.5)) or Penalized(Priors(...))."
             raise InputError(explain("prior", "must be a prior", self.prior, remedy))
+        if self.prior.hierarchical:
+            rule = "must have fixed scales in Penalized, which has no posterior of a scale"
+            remedy = (
+                "One scale chosen by the data is Penalized(Normal(1), select='evidence'), or select='cv'; "
+                "Bayes(prior) takes this one."
+            )
+            raise InputError(explain("prior", rule, self.prior.describe(), remedy))
         if self.select is not None:
             selection_of(self.select)
         if self.inference is not None:
@@ -404,7 +411,7 @@ class Penalized(Estimator):
         if self.early_stopping is not None:
             return f"maximum likelihood by {self.early_stopping.describe()}{how}"
         if isinstance(self.prior, Jeffreys):
-            flic = ", probabilities by FLIC" if self.prior.flic else ""
+            flic = ", probabilities by FLIC" if self.prior.corrects_predictions else ""
             return f"Firth's penalized likelihood (Jeffreys prior){flic}{how}"
         chosen = "" if self.select is None else f", strength chosen by {selection_of(self.select).describe()}"
         return f"penalized likelihood with prior {self.prior.describe()}{chosen}{how}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
 
 from problogit.core.blocks import Array
-from problogit.core.priors.resolved import ResolvedPrior
+from problogit.core.priors.used import UsedPrior
 from problogit.estimate import Details, FitStats
 from problogit.problem import Problem
 
@@ -22,12 +22,14 @@ class BayesDetails(Details):
 
     Attributes
     ----------
-    prior : ResolvedPrior
+    prior : ResolvedPrior, ResolvedHierarchy or Jeffreys
         The prior in original units, one row for each term.
     statistics : mapping of str to ndarray, shape (n_chains, n_draws)
         ``diverging, energy, lp, n_steps, tree_depth, reached_max_treedepth, step_size, acceptance_rate``.
     extra : mapping of str to ndarray, shape (n_chains, n_draws, ...)
         Draws of what is not a coefficient (hyperparameters), by name.
+    extra_figures : mapping of str to ndarray, shape (..., 3)
+        r-hat, bulk and tail effective sample size of each of them.
     r_hat, ess_bulk, ess_tail, mcse_mean : ndarray, shape (n_terms,)
         Rank-normalised r-hat, effective sample sizes and Monte-Carlo standard error of the mean (Vehtari et al. 2021).
     mode : ndarray, shape (n_terms,)
@@ -42,7 +44,7 @@ class BayesDetails(Details):
         What `pymc.sample` returned, in the sampler's own coordinates; None after loading.
     """
 
-    prior: ResolvedPrior
+    prior: UsedPrior
     statistics: Mapping[str, NDArray[Any]]
     extra: Mapping[str, NDArray[Any]]
     r_hat: Array
@@ -53,6 +55,7 @@ class BayesDetails(Details):
     mode_is_exact: bool
     gradients: int
     processes: int
+    extra_figures: Mapping[str, Array] = field(default_factory=dict)
     raw: Any = None
 
     @property

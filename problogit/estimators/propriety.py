@@ -8,6 +8,8 @@ A posterior is proper when no direction is both favoured by the likelihood for e
   directions. Integrating them out multiplies the marginal likelihood of a coefficient b by up to |b|^k, so that under
   tails of a t with df degrees of freedom its posterior falls like |b|^(k - 1 - df): proper only if df > k, with a mean
   only if df > k + 1 and a standard deviation only if df > k + 2.
+- Random scales: the marginal tails count. A scale from a half-normal leaves those of a normal or a Laplace lighter than
+  any power; a horseshoe has those of its slab.
 """
 
 from __future__ import annotations
@@ -16,8 +18,11 @@ import numpy as np
 
 from problogit.core.blocks import Array
 from problogit.core.priors.elementwise import Elementwise
+from problogit.core.priors.hierarchy import ResolvedHierarchy
+from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.priors.student_t import Cauchy, StudentT
+from problogit.core.priors.used import UsedPrior
 from problogit.errors import EstimationError, listed
 from problogit.estimate import Finding
 from problogit.estimators.penalized_problem import check_existence
@@ -26,10 +31,15 @@ from problogit.problem import Problem
 __all__ = ["check_proper", "moment_findings"]
 
 
-def check_proper(problem: Problem, prior: ResolvedPrior) -> None:
-    """Raise `EstimationError`, with the remedy, unless the posterior is proper."""
+def check_proper(problem: Problem, prior: UsedPrior) -> None:
+    """Raise `EstimationError`, with the remedy, unless the posterior is proper.
+
+    Under Jeffreys' prior it is wherever the columns have full rank, which `whiten_jeffreys` asks for.
+    """
+    if isinstance(prior, Jeffreys):
+        return
     try:
-        check_existence(problem, prior)  # of the mode: the same condition on the flat columns
+        check_existence(problem, _given_scales(prior))  # of the mode: the same condition on the flat columns
     except EstimationError as error:
         raise EstimationError(f"The posterior does not exist under this prior. {error}") from None
     _check_heavy_tails(problem, prior)
@@ -42,12 +52,20 @@ def _tail_index(prior: Elementwise) -> Array | float:
     return 1.0 if isinstance(prior, Cauchy) else np.inf
 
 
-def tail_indices(prior: ResolvedPrior) -> Array:
+def tail_indices(prior: ResolvedPrior | ResolvedHierarchy) -> Array:
     """Degrees of freedom of every column's prior: inf where its tails are light, 0 where it is flat."""
-    out = np.zeros(prior.n_terms)
-    for index, family in prior.blocks:
+    given = _given_scales(prior)
+    out = np.zeros(given.n_terms)
+    for index, family in given.blocks:
         out[index] = _tail_index(family)
+    for block in prior.blocks if isinstance(prior, ResolvedHierarchy) else ():
+        out[block.index] = np.minimum(out[block.index], block.tail_df)
     return out
+
+
+def _given_scales(prior: ResolvedPrior | ResolvedHierarchy) -> ResolvedPrior:
+    """Random scales held at typical values: proper where they are."""
+    return prior.at(prior.centre) if isinstance(prior, ResolvedHierarchy) else prior
 
 
 def _unbounded_terms(problem: Problem) -> dict[str, str]:
@@ -65,7 +83,7 @@ def _flat_dimension(problem: Problem, tails: Array) -> int:
     return int(np.linalg.matrix_rank(maximum.separation.cone.span[flat])) if flat.any() else 0
 
 
-def _check_heavy_tails(problem: Problem, prior: ResolvedPrior) -> None:
+def _check_heavy_tails(problem: Problem, prior: ResolvedPrior | ResolvedHierarchy) -> None:
     tails = tail_indices(prior)
     if not np.any((tails > 0) & np.isfinite(tails)):
         return
@@ -83,8 +101,10 @@ def _check_heavy_tails(problem: Problem, prior: ResolvedPrior) -> None:
         )
 
 
-def moment_findings(problem: Problem, prior: ResolvedPrior) -> tuple[Finding, ...]:
+def moment_findings(problem: Problem, prior: UsedPrior) -> tuple[Finding, ...]:
     """Name the terms whose posterior keeps the prior's heavy tails, so that its mean or sd need not exist."""
+    if isinstance(prior, Jeffreys):
+        return ()
     tails = tail_indices(prior)
     if not np.any((tails > 0) & np.isfinite(tails)):
         return ()

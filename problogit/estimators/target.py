@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, Self
 
 from problogit.core.blocks import Array
 
@@ -28,3 +29,9 @@ class Target(Protocol):
 
     def to_beta(self, z: Array) -> Array:
         """Coefficients in original units from z, shape (..., size) -> (..., n_terms)."""
+
+    def with_fast_gradients(self) -> Self:
+        """The same density, made ready for thousands of gradients."""
+
+    def extra(self, z: Array) -> Mapping[str, Array]:
+        """Hyperparameters by name, (..., size) -> arrays (...) or (..., k); empty where there are none."""

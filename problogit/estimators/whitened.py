@@ -125,6 +125,10 @@ class WhitenedPosterior:
     def _to_gamma(self, z: Array) -> Array:
         return self.center + (z @ self.root.T if self.root.ndim == 2 else z * self.root)
 
+    def extra(self, z: Array) -> dict[str, Array]:
+        """Nothing: there are no hyperparameters."""
+        return {}
+
     def to_z(self, beta: Array) -> Array:
         """z of one coefficient vector in original units."""
         away = self.scaling.to_scaled(beta) - self.center

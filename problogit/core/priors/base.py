@@ -56,6 +56,16 @@ class ResolvablePrior(ABC):
         """True where scales are random themselves: only `Bayes` takes it, by `hierarchy`, and `resolve` refuses."""
         return False
 
+    @property
+    def smooth(self) -> bool:
+        """Whether no part of it is L1."""
+        return True
+
+    @property
+    def twin(self) -> ResolvablePrior:
+        """Of a hierarchical prior: one of the same kind with fixed scales, whose strength `Penalized` may choose."""
+        return self
+
     def hierarchy(self, problem: CountedColumns) -> ResolvedHierarchy:
         """A hierarchical prior as numbers per column and hyperparameters."""
         raise NotAvailableError(
@@ -70,6 +80,11 @@ class TermPrior(ResolvablePrior):
     def proper(self) -> bool:
         """Whether the density integrates to one."""
         return True
+
+    @property
+    def twin(self) -> TermPrior:
+        """Itself."""
+        return self
 
     def unit(self, k: int) -> Elementwise:
         """Of a hierarchical prior: the family at scale one and location zero, for k columns."""
@@ -123,6 +138,14 @@ class Prior(Elementwise, TermPrior):
     def hierarchical(self) -> bool:
         """Whether the scale is learned."""
         return self.hyperprior is not None
+
+    @property
+    def twin(self) -> TermPrior:
+        """With the scale of the half-normal for its own."""
+        if self.hyperprior is None:
+            return self
+        changes: dict[str, Any] = {"scale": self.hyperprior.scale}
+        return replace(self, **changes)  # type: ignore[type-var]  # a dataclass
 
     def unit(self, k: int) -> Elementwise:
         """The family at scale one and location zero."""

@@ -70,6 +70,11 @@ class ResolvedHierarchy:
         return self.fixed.terms
 
     @property
+    def log_concave(self) -> bool:
+        """False."""
+        return False
+
+    @property
     def size(self) -> int:
         """Number of hyperparameters."""
         return sum(block.mixture.size for block in self.blocks)
@@ -89,13 +94,22 @@ class ResolvedHierarchy:
         ends = np.cumsum([block.mixture.size for block in self.blocks])
         return np.split(theta, ends[:-1], axis=-1)
 
+    def log_scales(self, theta: Array) -> Array:
+        """log sigma of the columns of `columns`, (..., size) -> (..., k)."""
+        parts = zip(self.blocks, self.split(theta), strict=True)
+        return np.concatenate([block.mixture.log_scales(part) for block, part in parts], axis=-1)
+
     def at(self, theta: Array) -> ResolvedPrior:
         """The prior of the coefficients given the hyperparameters."""
-        given = [
-            (block.index, block.at(block.mixture.log_scales(part)))
-            for block, part in zip(self.blocks, self.split(theta), strict=True)
-        ]
-        return replace(self.fixed, blocks=(*self.fixed.blocks, *given))
+        return self.given(self.log_scales(theta))
+
+    def given(self, log_scales: Array) -> ResolvedPrior:
+        """The prior of the coefficients given the scales of the columns of `columns`, (k,)."""
+        ends = np.cumsum([block.index.size for block in self.blocks])
+        parts = zip(self.blocks, np.split(log_scales, ends[:-1]), strict=True)
+        return replace(
+            self.fixed, blocks=(*self.fixed.blocks, *((block.index, block.at(logs)) for block, logs in parts))
+        )
 
     def scaled(self, scaling: Coordinates) -> ResolvedHierarchy:
         """The prior in centred and scaled columns; see `ResolvedPrior.scaled`."""

@@ -12,8 +12,10 @@ from scipy.special import expit, gammaln, logsumexp
 
 from problogit.core.priors.base import TermPrior, check_flag, check_parameter
 from problogit.core.priors.columns import Array
+from problogit.core.priors.laplace import Laplace
 from problogit.core.priors.mixture import (
     ScaleMixture,
+    effective_scale,
     grid_moments,
     log_evidence,
     log_softplus,
@@ -95,6 +97,11 @@ class Horseshoe(TermPrior):
     def tail_df(self) -> float:
         """Degrees of freedom of the slab."""
         return self.slab_df
+
+    @property
+    def twin(self) -> Laplace:
+        """The lasso of scaled columns."""
+        return Laplace(1.0, autoscale=self.autoscale)
 
     def unit(self, k: int) -> Normal:
         """Standard normal."""
@@ -181,24 +188,26 @@ class HorseshoeScales(ScaleMixture):
         """False."""
         return False
 
-    def approximate(self, theta: Array, data: Array, pull: Array) -> tuple[Array, Array]:
+    def approximate(self, theta: Array, data: Array, pull: Array) -> tuple[Array, Array, Array]:
         """tau from its evidence on a grid, each lambda integrated out on another; then lambda at that tau.
 
         The slab keeps its prior.
         """
-        width_y = 1.0 / math.sqrt(self.prior.slab_df)
         local, global_ = _LOCAL, math.log(self.tau0) + _GLOBAL
+        wide = np.broadcast_to(local[:, None], (local.size, data.size))
 
-        def posterior(log_tau: float) -> Array:
-            logs = np.array([log_tau, _SLAB]), np.broadcast_to(local[:, None], (local.size, data.size))
-            theta_grid = np.column_stack([np.broadcast_to(logs[0], (local.size, 2)), logs[1]])
-            evidence = log_evidence(data, pull, self.log_scales(theta_grid))
-            return evidence + _half_t(local, self.prior.local_df, 1.0)[:, None]
+        def posterior(log_tau: float) -> tuple[Array, Array]:
+            shared = np.broadcast_to(np.array([log_tau, _SLAB]), (local.size, 2))
+            logs = self.log_scales(np.column_stack([shared, wide]))
+            return log_evidence(data, pull, logs) + _half_t(local, self.prior.local_df, 1.0)[:, None], logs
 
-        total = np.array([logsumexp(posterior(t), axis=0).sum() for t in global_])
+        total = np.array([logsumexp(posterior(t)[0], axis=0).sum() for t in global_])
         tau, width_tau = grid_moments(global_, total + _half_t(global_, self.prior.global_df, self.tau0))
-        mean, width = grid_moments(local, posterior(float(tau)))
-        return np.concatenate([[tau, _SLAB], mean]), np.concatenate([[width_tau, width_y], width])
+        density, logs = posterior(float(tau))
+        mean, width = grid_moments(local, density)
+        width_slab = 1.0 / math.sqrt(self.prior.slab_df)
+        centre = np.concatenate([[tau, _SLAB], mean])
+        return centre, np.concatenate([[width_tau, width_slab], width]), effective_scale(density, data, logs)
 
     def log_scales(self, theta: Array) -> Array:
         """log sigma."""
@@ -244,17 +253,20 @@ class HorseshoeScales(ScaleMixture):
         centre[0], centre[1] = math.log(self.tau0), _SLAB
         return centre
 
-    def _names(self) -> tuple[str, str, str]:
-        return f"{self.prefix}global_scale", f"{self.prefix}slab_scale", f"{self.prefix}local_scale"
+    @property
+    def names(self) -> Mapping[str, bool]:
+        """tau, c and lambda."""
+        parts = {"global_scale": False, "slab_scale": False, "local_scale": True}
+        return {f"{self.prefix}{name}": local for name, local in parts.items()}
 
     def named(self, theta: Array) -> Mapping[str, Array]:
         """tau, c and lambda."""
         parts = (theta[..., 0], self._log_c(theta[..., 1]), theta[..., 2:])
-        return {name: np.exp(part) for name, part in zip(self._names(), parts, strict=True)}
+        return {name: np.exp(part) for name, part in zip(self.names, parts, strict=True)}
 
     def theta(self, named: Mapping[str, Array]) -> Array:
         """The way back."""
-        tau, c, local = (np.asarray(named[name]) for name in self._names())
+        tau, c, local = (np.asarray(named[name]) for name in self.names)
         y = softplus_inverse(self.prior.slab_scale / c[..., None])
         return np.concatenate([np.log(tau[..., None]), y, np.log(local)], axis=-1)
 
@@ -288,7 +300,7 @@ class HorseshoeScales(ScaleMixture):
     def pymc(self, pm: Any, dims: str) -> Any:
         """The scales from ``global_scale``, ``slab_scale`` and ``local_scale``, on their own scales."""
         prior = self.prior
-        global_scale, slab_scale, local_scale = self._names()
+        global_scale, slab_scale, local_scale = self.names
         tau = pm.HalfStudentT(global_scale, nu=prior.global_df, sigma=self.tau0)
         rate = 0.5 * prior.slab_df * prior.slab_scale**2
         square = pm.InverseGamma(f"{slab_scale}_squared", alpha=0.5 * prior.slab_df, beta=rate)

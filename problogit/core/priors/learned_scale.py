@@ -57,11 +57,12 @@ class LearnedScale(ScaleMixture):
         """True."""
         return True
 
-    def approximate(self, theta: Array, data: Array, pull: Array) -> tuple[Array, Array]:
+    def approximate(self, theta: Array, data: Array, pull: Array) -> tuple[Array, Array, Array]:
         """From the evidence on a grid of theta."""
         evidence = log_evidence(data, pull, self._log_s(_GRID)[:, None]).sum(axis=1)
         mean, width = grid_moments(_GRID, evidence + self.log_density(_GRID[:, None]))
-        return np.atleast_1d(mean), np.atleast_1d(width)
+        scale = np.exp(self._log_s(mean))
+        return np.atleast_1d(mean), np.atleast_1d(width), np.full(data.size, scale)
 
     def _log_s(self, theta: Array) -> Array:
         return np.asarray(math.log(self.hyper.scale) + log_softplus(theta))
@@ -89,6 +90,11 @@ class LearnedScale(ScaleMixture):
     def centre(self) -> Array:
         """At the prior median."""
         return softplus_inverse(self.hyper.quantile(np.array([0.5])) / self.hyper.scale)
+
+    @property
+    def names(self) -> Mapping[str, bool]:
+        """s."""
+        return {self.name: False}
 
     def named(self, theta: Array) -> Mapping[str, Array]:
         """s."""

@@ -17,6 +17,7 @@ from problogit.core.priors.columns import Array
 
 __all__ = [
     "ScaleMixture",
+    "effective_scale",
     "grid_moments",
     "log_evidence",
     "log_softplus",
@@ -55,8 +56,10 @@ class ScaleMixture(ABC):
         """Whether there is one hyperparameter, for a scale that all coefficients share but for their factors."""
 
     @abstractmethod
-    def approximate(self, theta: Array, data: Array, pull: Array) -> tuple[Array, Array]:
-        """About where the posterior of theta lies, and how wide it is, each of shape (size,).
+    def approximate(self, theta: Array, data: Array, pull: Array) -> tuple[Array, Array, Array]:
+        """About where the posterior of theta lies, and how wide it is (size,); and scales of v (k,) that do for it.
+
+        The scales shrink v as much as the random ones do on average: 1 / (1 + data scale^2) is its posterior mean.
 
         Parameters
         ----------
@@ -87,6 +90,11 @@ class ScaleMixture(ABC):
     @abstractmethod
     def centre(self) -> Array:
         """A typical theta: the prior medians, or near them, shape (size,)."""
+
+    @property
+    @abstractmethod
+    def names(self) -> Mapping[str, bool]:
+        """Names of the hyperparameters; True where there is one for each coefficient."""
 
     @abstractmethod
     def named(self, theta: Array) -> Mapping[str, Array]:
@@ -125,6 +133,17 @@ def grid_moments(grid: Array, log_density: Array) -> tuple[Array, Array]:
     mean = (weight * points).sum(axis=0)
     variance = (weight * (points - mean) ** 2).sum(axis=0)
     return mean, np.maximum(np.sqrt(variance), 0.1)
+
+
+def effective_scale(log_density: Array, data: Array, log_scale: Array) -> Array:
+    """The scale whose shrinkage 1 / (1 + data scale^2) is the mean of that over a grid (the first axis)."""
+    weight = np.exp(log_density - log_density.max(axis=0))
+    weight /= weight.sum(axis=0)
+    floor = np.maximum(
+        data, 1e-8
+    )  # without data all shrinkages are one, and the ratio below is that of the variances
+    kept = (weight / (1.0 + floor * np.exp(2.0 * log_scale))).sum(axis=0)
+    return np.asarray(np.sqrt(np.maximum(1.0 / kept - 1.0, 1e-300) / floor))
 
 
 def log_evidence(data: Array, pull: Array, log_scale: Array) -> Array:

@@ -84,6 +84,17 @@ class Priors(ResolvablePrior):
         """Whether a scale is learned."""
         return any(prior.hierarchical for prior in (self.default, *self.terms.values()))
 
+    @property
+    def smooth(self) -> bool:
+        """Whether no part of it is L1."""
+        return all(prior.smooth for prior in (self.default, *self.terms.values(), self.intercept))
+
+    @property
+    def twin(self) -> Priors:
+        """The twin of every entry."""
+        terms = {name: prior.twin for name, prior in self.terms.items()}
+        return Priors(self.default.twin, terms, self.intercept, self.intercept_at)
+
     def resolve(self, problem: Columns) -> ResolvedPrior:
         """One prior per column; a name in `terms` that the model does not have is an `InputError`."""
         priors = [None if entry is None else entry.prior for entry in self.entries(problem)]

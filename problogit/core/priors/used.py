@@ -1,0 +1,21 @@
+"""A prior as a posterior uses it."""
+
+from __future__ import annotations
+
+from problogit.core.priors.base import ResolvablePrior
+from problogit.core.priors.columns import CountedColumns
+from problogit.core.priors.hierarchy import ResolvedHierarchy
+from problogit.core.priors.jeffreys import Jeffreys
+from problogit.core.priors.resolved import ResolvedPrior
+
+__all__ = ["UsedPrior", "use_prior"]
+
+UsedPrior = ResolvedPrior | ResolvedHierarchy | Jeffreys
+"""Numbers by column; those and hyperparameters; or Jeffreys' prior of all columns together."""
+
+
+def use_prior(prior: ResolvablePrior, problem: CountedColumns) -> UsedPrior:
+    """The prior on the columns of `problem`."""
+    if isinstance(prior, Jeffreys):
+        return prior
+    return prior.hierarchy(problem) if prior.hierarchical else prior.resolve(problem)
