@@ -222,7 +222,8 @@ def _data_groups(estimate: Estimate) -> dict[str, dict[str, Any]]:
         given["weights"] = rows.weights
     if rows.offset.any():
         given["offset"] = rows.offset
-    groups: dict[str, dict[str, Any]] = {"observed_data": {"y": rows.successes}}
+    # Integers, by which plots know that outcomes are counts.
+    groups: dict[str, dict[str, Any]] = {"observed_data": {"y": rows.successes.astype(np.int64)}}
     return groups | ({"constant_data": given} if given else {})
 
 
