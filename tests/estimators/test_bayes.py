@@ -66,7 +66,7 @@ def test_unknown_option_is_a_type_error():
 
 def test_defaults_and_words():
     method = plg.Bayes()
-    assert (method.draws, method.tune, method.chains, method.cores) == (1000, 1000, 4, None)
+    assert (method.draws, method.tune, method.chains, method.cores) == (1000, None, 4, None)
     assert method.prior == plg.Normal(2.5, autoscale=True)
     assert method.name == "Bayes"
     assert "Normal(0, 2.5), autoscaled" in method.describe()
