@@ -174,6 +174,14 @@ class Comparison:
         """Out-of-sample log score, Brier score, calibration slope; elpd for posteriors."""
         return self.result.scores
 
+    @property
+    def elpd(self) -> pd.DataFrame:
+        """Posteriors by leave-one-out elpd: differences to the best with standard errors, and stacking weights.
+
+        ``attrs["notes"]`` says what to keep in mind. Fewer than two posteriors raise `NotAvailableError`.
+        """
+        return self.result.elpd
+
     def disagreements(self) -> pd.DataFrame:
         """Where the fits differ by more than their uncertainty suggests, and why."""
         return self.result.disagreements

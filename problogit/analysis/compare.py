@@ -13,7 +13,9 @@ import numpy as np
 from problogit.analysis import coefficients as tables
 from problogit.analysis.agreement import disagreement_frame
 from problogit.analysis.comparability import offset_notes, require_same_rows
+from problogit.analysis.elpd import elpd_frame
 from problogit.analysis.fits import estimate_of
+from problogit.analysis.loo import LooResult, is_posterior, loo
 from problogit.analysis.paired import score_frame
 from problogit.errors import InputError, explain
 from problogit.estimate import Estimate, HasEstimate
@@ -95,7 +97,21 @@ class ComparisonResult:
     @cached_property
     def scores(self) -> pd.DataFrame:
         """Out-of-sample scores by label; see `problogit.analysis.paired.score_frame`."""
-        return score_frame(self.estimates)
+        return score_frame(self.estimates, loos=self.leave_one_out)
+
+    @cached_property
+    def leave_one_out(self) -> Mapping[str, LooResult]:
+        """Leave-one-out results of the posteriors among the fits, by label."""
+        return {label: loo(one) for label, one in self.estimates.items() if is_posterior(one)}
+
+    @cached_property
+    def elpd(self) -> pd.DataFrame:
+        """Elpd, its differences and stacking weights of the posteriors; see `problogit.analysis.elpd.elpd_frame`."""
+        return elpd_frame(
+            self.leave_one_out,
+            frequency=next(iter(self.estimates.values())).problem.weights_type == "frequency",
+            others=tuple(label for label in self.labels if label not in self.leave_one_out),
+        )
 
     @cached_property
     def disagreements(self) -> pd.DataFrame:

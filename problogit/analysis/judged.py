@@ -269,7 +269,11 @@ def _apparent(estimate: Estimate, rows: Rows) -> Judged:
 
 def judge_loo(estimate: Estimate, progress: Progress = SILENT) -> Judged:
     """Leave-one-out predictions of a posterior."""
-    result = loo(estimate, progress=progress)
+    return from_loo(estimate, loo(estimate, progress=progress))
+
+
+def from_loo(estimate: Estimate, result: LooResult) -> Judged:
+    """The same of a result that was computed before."""
     judged = _from_rows(
         estimate.problem.rows,
         result.log_odds,

@@ -158,7 +158,7 @@ def loo(estimate: Estimate, refit: str = "auto", progress: Progress = SILENT) ->
         A posterior.
     refit : str
         Rows whose k-hat is too high are fitted again without them: ``"auto"`` up to 100 rows, the worst first, of which
-        10 by the sampler itself; ``"all"`` without limit; ``"none"``.
+        5 by the sampler itself; ``"all"`` without limit; ``"none"``.
     progress : Progress
 
     Raises

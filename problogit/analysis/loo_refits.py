@@ -23,7 +23,7 @@ from problogit.progress import SILENT, Progress
 __all__ = ["MOST_REFITS", "MOST_SAMPLED", "Refits", "refit_without"]
 
 MOST_REFITS = 100  # by importance sampling: a few seconds
-MOST_SAMPLED = 10  # by the sampler itself: some ten seconds
+MOST_SAMPLED = 5  # by the sampler itself: some ten seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def refit_without(
     rows : ndarray of int
         Positions among the rows in use.
     limited : bool
-        Stop after 100 refits, of which 10 by the sampler itself.
+        Stop after 100 refits, of which 5 by the sampler itself.
     progress : Progress
     """
     problem = estimate.problem

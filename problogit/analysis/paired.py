@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from problogit.analysis.corp import brier_losses, log_losses
-from problogit.analysis.judged import Judged, common_clusters, judge, refitted_by
-from problogit.analysis.loo import is_posterior
+from problogit.analysis.judged import Judged, common_clusters, from_loo, judge, refitted_by
+from problogit.analysis.loo import LooResult, is_posterior
 from problogit.analysis.scores import auc, calibration_slope, mean_loss, ratio_error
 from problogit.data.rows import Array
 from problogit.estimate import Estimate
@@ -31,6 +31,7 @@ def score_frame(
     folds: int = 10,
     rng: int | np.random.Generator | None = 0,
     progress: Progress = SILENT,
+    loos: Mapping[str, LooResult] | None = None,
 ) -> pd.DataFrame:
     """Scores by label.
 
@@ -43,6 +44,8 @@ def score_frame(
         Of the same rows.
     folds, rng, progress
         As in `problogit.analysis.judged.judge`.
+    loos : mapping of label to LooResult, optional
+        Leave-one-out results of posteriors that were computed before.
 
     Returns
     -------
@@ -58,8 +61,11 @@ def score_frame(
     resample = common_resample(estimates)
     rng = int(rng.integers(2**32)) if isinstance(rng, np.random.Generator) else rng
     together = common_clusters(estimates.values())
+    known = {} if loos is None else loos
     judged = {
-        label: judge(
+        label: from_loo(one, known[label])
+        if label in known
+        else judge(
             one,
             resample="loo" if is_posterior(one) else resample,
             folds=folds,
