@@ -12,6 +12,8 @@ from problogit.analysis.decisions import Costs
 from problogit.analysis.nested import anova
 from problogit.core.priors.elastic_net import ElasticNet
 from problogit.core.priors.flat import Flat
+from problogit.core.priors.half_normal import HalfNormal
+from problogit.core.priors.horseshoe import Horseshoe
 from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.laplace import Laplace
 from problogit.core.priors.normal import Normal
@@ -47,6 +49,8 @@ __all__ = [
     "Evidence",
     "Fit",
     "Flat",
+    "HalfNormal",
+    "Horseshoe",
     "InformationCriterion",
     "Jeffreys",
     "Laplace",

@@ -16,6 +16,7 @@ from problogit._version import __version__
 from problogit.core.blocks import Array
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.likelihood import log_binomial_constant
+from problogit.core.priors.used import hyperparameter_terms
 from problogit.errors import NotAvailableError
 from problogit.estimate import Details, Estimate
 from problogit.estimators.external_details import ExternalDetails
@@ -184,6 +185,11 @@ def _add_details(
     """What the engine knows of its draws, in place."""
     if isinstance(details, BayesDetails):
         groups["posterior"] |= dict(details.extra)
+        for name in details.extra:
+            own = hyperparameter_terms(details.prior, name)
+            if own:
+                dims[name] = [f"{name}_term"]
+                coords[f"{name}_term"] = list(own)
         groups["sample_stats"] = dict(details.statistics)
     elif isinstance(details, LaplaceDetails):
         groups["sample_stats"] = {"lp": details.log_posterior[None], "proposal": details.proposal[None]}

@@ -29,7 +29,20 @@ from problogit.core import (
     separation_cone,
     separation_result,
 )
-from problogit.core.priors import elastic_net, flat, jeffreys, laplace, normal, per_term, resolved, student_t
+from problogit.core.priors import (
+    elastic_net,
+    flat,
+    half_normal,
+    hierarchy,
+    horseshoe,
+    jeffreys,
+    laplace,
+    learned_scale,
+    normal,
+    per_term,
+    resolved,
+    student_t,
+)
 from problogit.data import design as designs
 from problogit.data.columns import Column, Numbers
 from problogit.data.groups import GroupColumns
@@ -72,6 +85,12 @@ def _registry() -> dict[str, type]:
         maximum.Maximum,
         newton.NewtonResult,
         flat.Flat,
+        half_normal.HalfNormal,
+        hierarchy.ResolvedHierarchy,
+        hierarchy.ScaledBlock,
+        horseshoe.Horseshoe,
+        horseshoe.HorseshoeScales,
+        learned_scale.LearnedScale,
         normal.Normal,
         laplace.Laplace,
         elastic_net.ElasticNet,

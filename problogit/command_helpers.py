@@ -37,6 +37,7 @@ def parse_prior(text: str) -> ResolvablePrior:
     """
     from problogit.core.priors.elastic_net import ElasticNet
     from problogit.core.priors.flat import Flat
+    from problogit.core.priors.horseshoe import Horseshoe
     from problogit.core.priors.jeffreys import Jeffreys
     from problogit.core.priors.laplace import Laplace
     from problogit.core.priors.normal import Normal
@@ -50,6 +51,7 @@ def parse_prior(text: str) -> ResolvablePrior:
         "elasticnet": ElasticNet,
         "flat": Flat,
         "jeffreys": Jeffreys,
+        "horseshoe": Horseshoe,
     }
     remedy = 'Write e.g. "normal(2.5)", "laplace(0.5)", "student_t(3, 2.5)" or "normal(2.5, autoscale=True)".'
     found = _CALL.fullmatch(text)

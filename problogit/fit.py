@@ -15,8 +15,10 @@ from problogit.analysis import (
     coefficients,
     contrasts,
     diagnostics,
+    hyperparameters,
     link,
     predict,
+    prior_ranges,
     questions,
     r_squared,
     replicates,
@@ -284,6 +286,28 @@ class Fit:
             ``prior, likelihood`` (sensitivities), ``verdict, contraction, z_score`` by term.
         """
         return sensitivity.prior_sensitivity(self.estimate, threshold)
+
+    def prior_ranges(self, prob: float = 0.95) -> pd.DataFrame:
+        """What the prior held likely before the data, term by term: as asked for, as used, and as odds ratios.
+
+        Returns
+        -------
+        DataFrame
+            By term: ``asked_for, used, lower, upper, lower_sd, upper_sd`` (odds ratios per unit and per standard
+            deviation) and ``in_words``.
+        """
+        return prior_ranges.prior_ranges(self.estimate, prob)
+
+    def hyperparameters(self, prob: float = 0.95, local: bool = False) -> pd.DataFrame:
+        """Posterior of learned prior scales, with r-hat and effective sample sizes; empty where there are none.
+
+        Parameters
+        ----------
+        prob : float
+        local : bool
+            Also the scales of single coefficients under a horseshoe.
+        """
+        return hyperparameters.hyperparameters(self.estimate, prob, local)
 
     def r_squared(self, kind: str = "mcfadden") -> float:
         """Pseudo R-squared: ``mcfadden``, ``tjur``, ``nagelkerke`` or ``cox-snell``."""

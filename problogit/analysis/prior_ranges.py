@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from problogit.analysis.coefficients import exponential
 from problogit.core.priors.elementwise import Elementwise
+from problogit.core.priors.hierarchy import ResolvedHierarchy
 from problogit.core.priors.jeffreys import Jeffreys
+from problogit.core.priors.resolved import ResolvedPrior
+from problogit.data.rows import Array
 from problogit.estimate import Estimate
 from problogit.validation import check_probability
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["half_width", "prior_ranges"]
 
+_SIMULATED = 200_000  # coefficients, over whose absolute values a quantile is taken
 _GRID = np.linspace(-20.0, 40.0, 24_001)  # logarithms of distances, in units of the prior's own scale
 
 
@@ -26,9 +31,10 @@ def prior_ranges(estimate: Estimate, prob: float = 0.95) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index `term`; ``asked_for, used`` (text), ``lower, upper`` (odds ratio of one unit more) and ``lower_sd,
-        upper_sd`` (of one standard deviation more; NaN for the intercept). A flat prior holds 0 to infinity; a prior of
-        all coefficients together has no ranges (NaN).
+        Index `term`; ``asked_for, used`` (text), ``lower, upper`` (odds ratio of one unit more), ``lower_sd, upper_sd``
+        (of one standard deviation more; NaN for the intercept) and ``in_words``. A flat prior holds 0 to infinity; a
+        prior of all coefficients together has no ranges (NaN). Of learned scales the range is that of the prior with
+        the scales integrated out, by simulation.
     """
     import pandas as pd
 
@@ -36,22 +42,57 @@ def prior_ranges(estimate: Estimate, prob: float = 0.95) -> pd.DataFrame:
     problem = estimate.problem
     if estimate.method.prior.joint:
         return _of_all_together(estimate, prob)
-    resolved = estimate.method.prior_used(estimate).resolve(problem)
-    half = np.full(problem.n_terms, np.inf)
-    for index, priors in resolved.blocks:
-        half[index] = [half_width(priors.take(i), prob) for i in range(len(index))]
+    used = estimate.method.prior_used(estimate)
+    resolved = used.hierarchy(problem) if used.hierarchical else used.resolve(problem)
+    half, centre = _halves(resolved, prob)
     table = pd.DataFrame(resolved.table()).set_index("term")
     shown = table[["given", "text"]].rename(columns={"given": "asked_for", "text": "used"})
     unit = np.ones(problem.n_terms)
     deviation = np.array(problem.column_stats.sd, dtype=float)
     if problem.intercept is not None:
         deviation[problem.intercept] = np.nan
-    centre = np.where(resolved.flat, 0.0, resolved.loc)
     for suffix, step in (("", unit), ("_sd", deviation)):
         shown[f"lower{suffix}"] = exponential(step * (centre - half))
         shown[f"upper{suffix}"] = exponential(step * (centre + half))
+    two_valued = problem.column_stats.two_valued
+    shown["in_words"] = [
+        _in_words(str(term), line, prob, per_unit=j == problem.intercept or bool(two_valued[j]))
+        for j, (term, line) in enumerate(shown.to_dict("index").items())
+    ]
     shown.attrs["prob"] = prob
     return shown
+
+
+def _halves(prior: ResolvedPrior | ResolvedHierarchy, prob: float) -> tuple[Array, Array]:
+    """Half-widths and centres of the central ranges; infinite and 0 where the prior is flat."""
+    fixed = prior.fixed if isinstance(prior, ResolvedHierarchy) else prior
+    half = np.full(fixed.n_terms, np.inf)
+    centre = np.where(fixed.flat, 0.0, fixed.loc)
+    for index, priors in fixed.blocks:
+        half[index] = [half_width(priors.take(i), prob) for i in range(len(index))]
+    if isinstance(prior, ResolvedHierarchy):
+        rng = np.random.default_rng(0)
+        for block in prior.blocks:
+            n = _SIMULATED // block.index.size + 1
+            scales = np.exp(block.mixture.log_scales(block.mixture.draw(rng, n))) / block.mixture.factor
+            # Columns of one block differ by their factors only.
+            half[block.index] = block.mixture.factor * np.quantile(
+                np.abs(block.unit.draw(rng, n) * scales), prob
+            )
+            centre[block.index] = block.loc
+    return half, centre
+
+
+def _in_words(term: str, line: dict[Hashable, object], prob: float, *, per_unit: bool) -> str:
+    """``"odds ratio per sd of age: 95% between 0.01 and 135"``."""
+    suffix = "" if per_unit else "_sd"
+    lower, upper = (float(str(line[f"{end}{suffix}"])) for end in ("lower", "upper"))
+    if line["used"] == "Flat()":
+        return f"{term}: no prior"
+    if term == "Intercept":
+        return f"odds where all predictors are 0: {100 * prob:.4g}% between {lower:.3g} and {upper:.3g}"
+    what = f"odds ratio of {term}" if per_unit else f"odds ratio per sd of {term}"
+    return f"{what}: {100 * prob:.4g}% between {lower:.3g} and {upper:.3g}"
 
 
 def _of_all_together(estimate: Estimate, prob: float) -> pd.DataFrame:
@@ -64,6 +105,7 @@ def _of_all_together(estimate: Estimate, prob: float) -> pd.DataFrame:
         else "not known here",
     }
     ends = dict.fromkeys(("lower", "upper", "lower_sd", "upper_sd"), np.nan)
+    text["in_words"] = "one prior of all coefficients together: no range of its own"
     shown = pd.DataFrame([text | ends] * len(estimate.terms), index=pd.Index(estimate.terms, name="term"))
     shown.attrs["prob"] = prob
     return shown

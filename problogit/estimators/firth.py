@@ -36,6 +36,7 @@ from problogit.errors import (
     explain,
 )
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
+from problogit.estimators.likelihood_findings import alias_findings, convergence_findings
 from problogit.estimators.penalized_bootstrap import resample
 from problogit.estimators.penalized_optimum import optimize_result
 from problogit.estimators.sandwich import sandwich
@@ -43,6 +44,8 @@ from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 
 __all__ = ["FirthDetails", "FirthOptions", "fit_firth"]
+
+_NO_ESTIMATE = ", with which the information would be singular, and have no estimate (NaN)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +127,14 @@ def fit_firth(
     fit = _maximum(problem)
     shift = _flic_shift(problem, fit) if options.prior.corrects_predictions else None
     coefficients = _spread(_distribution(inference, problem, fit), fit.aliases)
-    findings = [*_alias_findings(fit.aliases, problem), *_mode_findings(fit), *_convergence_findings(fit)]
+    search = fit.maximum
+    findings = [
+        *alias_findings(
+            fit.aliases, problem, _NO_ESTIMATE, "a prior by column, which keeps all: Penalized(Normal(...))"
+        ),
+        *_mode_findings(fit),
+        *convergence_findings("The search", search.iterations, search.decrement, converged=search.converged),
+    ]
     _speak_up(findings)
     if options.prior.corrects_predictions:
         findings.append(_flic_finding(problem, fit, shift))
@@ -294,23 +304,6 @@ def _flic_finding(problem: Problem, fit: FirthFit, shift: float | None) -> Findi
 # -- what was found ----------------------------------------------------------------------------------------------------
 
 
-def _alias_findings(aliases: Aliases, problem: Problem) -> list[Finding]:
-    dropped = tuple(problem.terms[j] for j in aliases.dropped)
-    if not dropped:
-        return []
-    equations = aliases.equations(problem.terms)
-    return [
-        Finding(
-            "aliased",
-            "warning",
-            f"{len(dropped)} column(s) are linear combinations of others, with which the information would be "
-            f"singular, and have no estimate (NaN): {equations}.",
-            "Leave them out of the formula, or use a prior by column, which keeps all: Penalized(Normal(...)).",
-            dropped,
-        )
-    ]
-
-
 def _mode_findings(fit: FirthFit) -> list[Finding]:
     if len(fit.modes) < 2:
         return []
@@ -324,17 +317,6 @@ def _mode_findings(fit: FirthFit) -> list[Finding]:
             "Look at the rows of high leverage, or transform the skewed predictor.",
         )
     ]
-
-
-def _convergence_findings(fit: FirthFit) -> list[Finding]:
-    found = fit.maximum
-    if found.converged:
-        return []
-    text = (
-        f"The search stopped after {found.iterations} steps, {found.decrement:.2g} standard errors from the maximum: "
-        "do not report these numbers."
-    )
-    return [Finding("convergence", "error", text, "Rescale or drop columns that are nearly collinear.")]
 
 
 def _speak_up(findings: list[Finding]) -> None:

@@ -7,20 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from problogit.core.blocks import Array
-from problogit.core.priors.hierarchy import ResolvedHierarchy
-from problogit.core.priors.used import UsedPrior
+from problogit.core.priors.used import UsedPrior, hyperparameter_terms
 from problogit.estimators.posterior_checks import Convergence, measure
 
-__all__ = ["hyperparameter_terms", "measure_extra", "with_extra"]
-
-
-def hyperparameter_terms(prior: UsedPrior, name: str) -> tuple[str, ...]:
-    """The terms that the entries of a hyperparameter belong to; empty for a single number."""
-    if not isinstance(prior, ResolvedHierarchy):
-        return ()
-    block = next(block for block in prior.blocks if name in block.mixture.names)
-    local = block.mixture.names[name]
-    return tuple(prior.terms[j] for j in block.index) if local else ()
+__all__ = ["measure_extra", "with_extra"]
 
 
 def measure_extra(extra: Mapping[str, Array]) -> dict[str, Array]:

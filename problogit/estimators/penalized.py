@@ -55,6 +55,7 @@ from problogit.estimators.penalized_inference import (
     effective_df,
 )
 from problogit.estimators.penalized_optimum import SOLVERS, choose_solver
+from problogit.estimators.penalized_options import check_jeffreys, check_solver, check_stopped
 from problogit.estimators.penalized_problem import (
     ScaledProblem,
     Search,
@@ -141,46 +142,13 @@ class Penalized(Estimator):
             check_choice("inference", self.inference, INFERENCE)
         check_choice("solver", self.solver, SOLVERS)
         if self.early_stopping is not None:
-            self._check_early_stopping()
+            if self.prior is DEFAULT_PRIOR:
+                object.__setattr__(self, "prior", Flat())
+            check_stopped(self.early_stopping, self.prior, self.select, self.inference, self.solver)
         if isinstance(self.prior, Jeffreys):
-            self._check_jeffreys()
+            check_jeffreys(self.select, self.inference, self.solver)
         check_integer("resamples", self.resamples, 2)
         seed_sequence(self.rng if not isinstance(self.rng, np.random.Generator) else None)
-
-    def _check_jeffreys(self) -> None:
-        if self.select is not None:
-            remedy = "Leave it out: Jeffreys() has no strength to choose."
-            raise InputError(explain("select", "must be None with Jeffreys()", self.select, remedy))
-        if self.inference == "debiased":
-            rule = "must not be 'debiased' with Jeffreys(), whose estimate is debiased by itself"
-            raise InputError(explain("inference", rule, self.inference, "Leave it out."))
-        if self.solver not in ("auto", "newton"):
-            rule = "must be 'auto' or 'newton' with Jeffreys(), whose leverages need the whole information"
-            raise InputError(explain("solver", rule, self.solver))
-
-    def _check_early_stopping(self) -> None:
-        if not isinstance(self.early_stopping, EarlyStopping):
-            remedy = "As in Penalized(early_stopping=EarlyStopping(patience=20))."
-            raise InputError(
-                explain("early_stopping", "must be an EarlyStopping", self.early_stopping, remedy)
-            )
-        if self.prior is DEFAULT_PRIOR:
-            object.__setattr__(self, "prior", Flat())
-        remedy = "Leave it out: the steps alone regularise."
-        if not isinstance(self.prior, Flat):
-            raise InputError(explain("prior", "must be Flat() with early_stopping", self.prior, remedy))
-        if self.select is not None:
-            raise InputError(
-                explain(
-                    "select", "must be None with early_stopping, which has no strength", self.select, remedy
-                )
-            )
-        if self.inference not in (None, "none", "bootstrap"):
-            rule = "must be 'bootstrap' or 'none' with early_stopping, whose estimate is no optimum"
-            raise InputError(explain("inference", rule, self.inference))
-        if self.solver != "auto":
-            rule = "must be 'auto' with early_stopping, whose steps are plain gradient steps"
-            raise InputError(explain("solver", rule, self.solver))
 
     @property
     def name(self) -> str:
@@ -203,7 +171,7 @@ class Penalized(Estimator):
         if prior.flat.all() and self.select is None:
             return self._maximum_likelihood(problem, progress)
         inference = choose_inference(self.inference, prior, problem)
-        self._check_solver(prior)
+        check_solver(prior, self.solver)
         seeds = seed_sequence(self.rng)
         chosen = self._choose(problem, prior, seeds, progress)
         if chosen is not None:
@@ -251,11 +219,6 @@ class Penalized(Estimator):
         if not found.best.converged:
             raise EstimationError(Status.NOT_CONVERGED.value)
         return original_units(scaled, found.best.gamma, prior)
-
-    def _check_solver(self, prior: ResolvedPrior) -> None:
-        if not prior.smooth and self.solver not in ("auto", "proximal-newton"):
-            rule = "must be 'auto' or 'proximal-newton' where the prior has an L1 part"
-            raise InputError(explain("solver", rule, self.solver))
 
     def _assemble(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from problogit.report.parts import Item, Paragraph, Section, TableItem
 from problogit.report.words import call_text
 from problogit.tables.grid import Grid
 from problogit.tables.numbers import significant
+from problogit.tables.text import hyperparameter_grid
 
 __all__ = ["prior_section", "provenance_section"]
 
@@ -42,6 +44,10 @@ def prior_section(estimates: Mapping[str, Estimate]) -> Section:
         TableItem(Grid(header, rows, f"Prior of {_quoted(labels)}, with 95% ranges."), "prose")
         for rows, labels in told.items()
     ]
+    for label, estimate in estimates.items():
+        learned = hyperparameter_grid(estimate)
+        if learned.rows:
+            items.append(TableItem(replace(learned, caption=f"Learned scales of {_quoted([label])}.")))
     return Section("priors", "Priors and penalties", tuple(items))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from problogit.analysis.coefficients import odds_ratios, summary, terms_without_moments
 from problogit.analysis.diagnostics import diagnostics
+from problogit.analysis.hyperparameters import hyperparameters
 from problogit.analysis.monte_carlo import term_errors
 from problogit.estimate import Status
 from problogit.tables.grid import Grid
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
     from problogit.analysis.calibration import CalibrationResult
     from problogit.estimate import Estimate, Finding
 
-__all__ = ["calibration_text", "coefficient_grid", "finding_lines", "fit_text", "head_text", "sample_text"]
+__all__ = [
+    "calibration_text",
+    "coefficient_grid",
+    "finding_lines",
+    "fit_text",
+    "head_text",
+    "hyperparameter_grid",
+    "sample_text",
+]
 
 _SANDWICHED = ("confidence-wald", "sandwich", "debiased")  # kinds that are made of one under sampling weights
 
@@ -46,7 +55,9 @@ def fit_text(estimate: Estimate, prob: float = 0.95) -> str:
         parts.append(_wrap(estimate.status.value))
     if found:
         parts.append("\n".join(line for finding in found for line in finding_lines(finding)))
-    parts += [coefficient_grid(estimate, prob).text(), _footer(estimate)]
+    parts.append(coefficient_grid(estimate, prob).text())
+    learned = hyperparameter_grid(estimate, prob)
+    parts += [*([learned.text()] if learned.rows else []), _footer(estimate)]
     return "\n\n".join(parts)
 
 
@@ -117,6 +128,28 @@ def coefficient_grid(estimate: Estimate, prob: float = 0.95) -> Grid:
     if errors is not None:
         caption = f"{DIGITS} {caption}"
     return Grid(header + (("interval kind",) if mixed else ()), rows, caption)
+
+
+def hyperparameter_grid(estimate: Estimate, prob: float = 0.95) -> Grid:
+    """The scales that were learned; no rows where there are none."""
+    table = hyperparameters(estimate, prob)
+    rows = tuple(
+        (
+            str(name),
+            significant(float(line["median"])),
+            interval_text(significant(float(line["lower"])), significant(float(line["upper"]))),
+            fixed(float(line["r_hat"]), 3),
+            *(fixed(float(line[column]), 0) for column in ("ess_bulk", "ess_tail")),
+        )
+        for name, line in table.iterrows()
+    )
+    header = (
+        "prior scale",
+        "median",
+        f"{percent(prob)} interval",
+        *map(_heading, ("r_hat", "ess_bulk", "ess_tail")),
+    )
+    return Grid(header, rows, "Scales of the prior that were learned from the data.")
 
 
 def _row(

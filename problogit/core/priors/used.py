@@ -8,7 +8,7 @@ from problogit.core.priors.hierarchy import ResolvedHierarchy
 from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.resolved import ResolvedPrior
 
-__all__ = ["UsedPrior", "use_prior"]
+__all__ = ["UsedPrior", "hyperparameter_terms", "use_prior"]
 
 UsedPrior = ResolvedPrior | ResolvedHierarchy | Jeffreys
 """Numbers by column; those and hyperparameters; or Jeffreys' prior of all columns together."""
@@ -19,3 +19,12 @@ def use_prior(prior: ResolvablePrior, problem: CountedColumns) -> UsedPrior:
     if isinstance(prior, Jeffreys):
         return prior
     return prior.hierarchy(problem) if prior.hierarchical else prior.resolve(problem)
+
+
+def hyperparameter_terms(prior: UsedPrior, name: str) -> tuple[str, ...]:
+    """The terms that the entries of a hyperparameter belong to; empty for a single number."""
+    if not isinstance(prior, ResolvedHierarchy):
+        return ()
+    block = next(block for block in prior.blocks if name in block.mixture.names)
+    local = block.mixture.names[name]
+    return tuple(prior.terms[j] for j in block.index) if local else ()
