@@ -54,8 +54,15 @@ class Interval:
 
 
 def equal_tailed(draws: Array, prob: float) -> tuple[Array, Array]:
-    """Quantiles (1 - prob)/2 and (1 + prob)/2 over the first axis, linear between order statistics."""
-    lower, upper = np.quantile(draws, [(1 - prob) / 2, (1 + prob) / 2], axis=0)
+    """Quantiles (1 - prob)/2 and (1 + prob)/2 over the first axis, linear between order statistics.
+
+    Between two infinite ones the quantile is infinite.
+    """
+    ends = [(1 - prob) / 2, (1 + prob) / 2]
+    with np.errstate(invalid="ignore"):
+        lower, upper = np.quantile(draws, ends, axis=0)
+    if np.isnan(lower).any() or np.isnan(upper).any():
+        lower, upper = np.quantile(draws, ends, axis=0, method="nearest")
     return lower, upper
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from arviz_stats.base import array_stats
+from posterior_cases import error_of_sd
 from scipy.stats import norm
 
 import problogit as plg
@@ -34,24 +35,14 @@ def table(source: str) -> pd.DataFrame:
     return pd.read_csv(REFERENCE / "data" / f"{library}.csv")
 
 
-def error_of_sd(chains: np.ndarray) -> np.ndarray:
-    """Monte Carlo standard error of the sd of each term, by the delta method on the mean of squared deviations.
-
-    arviz_stats 0.8 puts the effective sample size of the draws where that of their squares belongs. NUTS draws of
-    near-normal posteriors are antithetic, so that the first is several times the second, and its error far too small.
-    """
-    squares = (chains - chains.mean(axis=(0, 1))) ** 2
-    error = array_stats.mcse(squares, chain_axis=0, draw_axis=1, method="mean")
-    return error / (2 * np.sqrt(squares.mean(axis=(0, 1))))
-
-
-def largest_z(case: dict, draws: int) -> float:
+def largest_z(case: dict, draws: int, sampler: str = "nuts") -> float:
     """Largest |difference| of means and sds in units of both Monte Carlo errors."""
     prior = getattr(plg, case["prior"]["family"])(case["prior"]["scale"])
     model = plg.LogitModel(case["formula"], table(case["data"]), trials=case["trials"])
     assert model.terms == case["terms"]
     assert model.nobs == case["nobs"]
-    fit = model.fit(plg.Bayes(prior, draws=draws, tune=500, rng=case["seed"]), progress=False)
+    method = plg.Bayes(prior, sampler=sampler, draws=draws, tune=500, rng=case["seed"])
+    fit = model.fit(method, progress=False)
     assert fit.converged
     chains, expected = fit.estimate.coefficients.chains, case["beta"]
     largest = 0.0
@@ -70,6 +61,15 @@ def test_means_and_sds_against_a_long_run(name):
         return
     # A failure is looked at again with four times the draws: chance shrinks, an error does not.
     assert largest_z(case, 4000) < BOUND
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_weighted_draws_against_a_long_run(name):
+    """The Laplace sampler; copies of a draw stand side by side, so that ArviZ's errors count them once."""
+    case = CASES[name]
+    if largest_z(case, 2000, "laplace") < BOUND:
+        return
+    assert largest_z(case, 8000, "laplace") < BOUND
 
 
 def raw_design(n: int = 3000, p: int = 10):
