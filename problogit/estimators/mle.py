@@ -16,7 +16,6 @@ from problogit.core.maximum import Maximum
 from problogit.core.one_step import Linearised
 from problogit.core.priors.base import ResolvablePrior
 from problogit.core.priors.flat import Flat
-from problogit.core.separation import Separation
 from problogit.data.groups import group_names
 from problogit.data.rows import Array
 from problogit.errors import (
@@ -29,6 +28,13 @@ from problogit.errors import (
 )
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
 from problogit.estimators.cluster import CR_KINDS, cluster_meat
+from problogit.estimators.likelihood_findings import (
+    alias_findings,
+    check_estimable,
+    convergence_findings,
+    separation_findings,
+    weight_findings,
+)
 from problogit.estimators.linearised import linearised_maximum
 from problogit.estimators.mle_bootstrap import bootstrapped, drawn_groups
 from problogit.estimators.mle_covariance import (
@@ -37,14 +43,15 @@ from problogit.estimators.mle_covariance import (
     dot_findings,
     read_groups,
     sampling_covariance,
-    separated_rows,
 )
 from problogit.estimators.sandwich import score_meat
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 from problogit.validation import check_choice, check_integer, seed_sequence
 
-__all__ = ["MLE", "MLEDetails", "check_estimable", "separation_sentence"]
+__all__ = ["MLE", "MLEDetails"]
+
+_NO_ESTIMATE = " and have no estimate (NaN)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,19 +148,23 @@ class MLE(Estimator):
         check_estimable(problem)
         kind = self.effective_covariance(problem)
         groups = self._groups(problem)
-        maximum = problem.maximum
+        maximum, newton = problem.maximum, problem.maximum.newton
         spread = sampling_covariance(problem, maximum, "classical" if kind == "bootstrap" else kind, groups)
         findings = [
-            *alias_findings(maximum, problem),
+            *alias_findings(
+                maximum.aliases, problem, _NO_ESTIMATE, "a proper prior, which keeps all columns"
+            ),
             *separation_findings(maximum, problem, one_sided=not self.refusal("profile", problem)),
-            *convergence_findings(maximum),
+            *convergence_findings(
+                "Newton's method", newton.iterations, newton.decrement, converged=newton.converged
+            ),
             *weight_findings(kind, problem),
             *spread.findings,
             *dot_findings(problem, groups),
         ]
         self._speak_up(findings)
-        status = Status.CONVERGED if maximum.newton.converged else Status.NOT_CONVERGED
-        if maximum.separation is not None and maximum.newton.converged:
+        status = Status.CONVERGED if newton.converged else Status.NOT_CONVERGED
+        if maximum.separation is not None and newton.converged:
             status = Status.SEPARATED
         fit = Estimate(
             problem=problem,
@@ -162,7 +173,7 @@ class MLE(Estimator):
             status=status,
             findings=tuple(findings),
             stats=FitStats.of(maximum.kernel + problem.log_constant, maximum.aliases.rank, problem),
-            provenance=Provenance.of(f"Newton's method, {maximum.newton.iterations} steps", started),
+            provenance=Provenance.of(f"Newton's method, {newton.iterations} steps", started),
             details=MLEDetails(maximum, spread.clusters),
         )
         return self._bootstrapped(fit, groups, progress, started) if kind == "bootstrap" else fit
@@ -285,101 +296,3 @@ class MLE(Estimator):
             return f"maximum likelihood, bootstrap{by or ' of rows'} ({self.resamples} resamples)"
         sort = "cluster-robust" if self.covariance in CR_KINDS else "sandwich"
         return f"maximum likelihood, {self.covariance} {sort} standard errors{by}"
-
-
-def check_estimable(problem: Problem) -> None:
-    """Refuse what has no maximum-likelihood estimate at all: no outcome of one kind, or fewer rows than columns."""
-    constant = problem.constant_response
-    if constant is not None:
-        which = problem.response.event if constant == 1.0 else problem.response.non_event
-        raise EstimationError(
-            f"The response {problem.response.name} is constant: all {problem.rows.n_obs} rows are {which!r}, so a "
-            "maximum-likelihood estimate does not exist. Use Penalized(Jeffreys()), or give the intercept a proper "
-            "prior, e.g. Penalized(Priors(Normal(2.5, autoscale=True), intercept=Normal(2.5))), or the same prior in "
-            "Bayes."
-        )
-    if problem.n_terms == 0:
-        raise InputError(explain("formula", "must leave at least one column", problem.design.formula))
-    if problem.rows.n_obs < problem.n_terms:
-        raise EstimationError(
-            f"Maximum likelihood needs at least as many rows as columns; there are {problem.rows.n_obs} rows and "
-            f"{problem.n_terms} columns. Use Penalized(...) or Bayes(...) with a proper prior, or fewer terms."
-        )
-
-
-def alias_findings(maximum: Maximum, problem: Problem) -> list[Finding]:
-    """Name the columns that repeat others."""
-    dropped = tuple(problem.terms[j] for j in maximum.aliases.dropped)
-    if not dropped:
-        return []
-    equations = maximum.aliases.equations(problem.terms)
-    return [
-        Finding(
-            "aliased",
-            "warning",
-            f"{len(dropped)} column(s) are linear combinations of others and have no estimate (NaN): {equations}.",
-            "Leave them out of the formula, or use a proper prior, which keeps all columns.",
-            dropped,
-        )
-    ]
-
-
-def separation_sentence(separation: Separation, terms: tuple[str, ...], n_separated: int, n_rows: int) -> str:
-    """Which coefficients are infinite, in which direction, and how many rows cause it."""
-    kinds = np.asarray(separation.kind)
-    named = [f"{term} ({kind})" for term, kind in zip(terms, kinds, strict=True) if kind in ("+Inf", "-Inf")]
-    unsure = [term for term, kind in zip(terms, kinds, strict=True) if kind == "undetermined"]
-    parts = []
-    if named:
-        parts.append("infinite: " + _shorten(named))
-    if unsure:
-        parts.append("sign undetermined: " + _shorten(unsure))
-    how = "completely separated" if separation.complete else "separated"
-    return (
-        f"The data are {how}: {n_separated} of {n_rows} rows can be predicted perfectly, so the likelihood has no "
-        f"maximum; {'; '.join(parts)}."
-    )
-
-
-def weight_findings(covariance: str, problem: Problem) -> list[Finding]:
-    """Say which standard errors sampling weights get."""
-    if problem.weights_type != "sampling":
-        return []
-    text = f"Sampling weights were rescaled to sum to the number of rows; standard errors are {covariance} sandwich."
-    return [Finding("sampling-weights", "info", text)]
-
-
-def _shorten(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 12 else ", ".join(names[:12]) + f" and {len(names) - 12} more"
-
-
-def convergence_findings(maximum: Maximum) -> list[Finding]:
-    """Say that Newton's method stopped early, and how far from the optimum."""
-    newton = maximum.newton
-    if newton.converged:
-        return []
-    text = (
-        f"Newton's method stopped after {newton.iterations} steps, {newton.decrement:.2g} standard errors from the "
-        "optimum: do not report these numbers."
-    )
-    return [Finding("convergence", "error", text, "Rescale or drop columns that are nearly collinear.")]
-
-
-def separation_findings(maximum: Maximum, problem: Problem, *, one_sided: bool) -> list[Finding]:
-    """Name the infinite coefficients; `one_sided` where profile likelihood gives them an interval."""
-    if maximum.separation is None:
-        return []
-    terms = tuple(problem.terms[j] for j in maximum.aliases.kept)
-    concerned = tuple(
-        t for t, kind in zip(terms, np.asarray(maximum.separation.kind), strict=True) if kind != "finite"
-    )
-    rows = problem.row_likelihood.columns(maximum.aliases.kept)
-    count = int(np.count_nonzero(separated_rows(rows, maximum.separation)))
-    sentence = separation_sentence(maximum.separation, terms, count, rows.n_rows)
-    keep = "Keep the infinite estimate with its one-sided interval, or fit" if one_sided else "Fit"
-    bayes = "" if problem.weights_type == "sampling" else ", or Bayes()"
-    remedy = (
-        f"{keep} what is finite: Firth's penalized likelihood, Penalized(Jeffreys()), or a proper prior, "
-        f"Penalized(Normal(2.5, autoscale=True)){bayes}."
-    )
-    return [Finding("separation", "warning", sentence, remedy, concerned)]

@@ -15,7 +15,7 @@ from problogit.core.scaling import ColumnStats, Scaling
 from problogit.data.rows import Array
 from problogit.errors import EstimationError, InputError
 from problogit.estimate import Finding
-from problogit.estimators.mle import separation_sentence
+from problogit.estimators.likelihood_findings import separation_sentence
 from problogit.estimators.mle_covariance import separated_rows
 from problogit.estimators.penalized_optimum import Optimum, PenalizedLikelihood, find_optimum
 from problogit.problem import Problem
