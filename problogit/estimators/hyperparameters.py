@@ -37,4 +37,5 @@ def with_extra(
         ess_bulk=np.concatenate([convergence.ess_bulk, more[:, 1]]),
         ess_tail=np.concatenate([convergence.ess_tail, more[:, 2]]),
         mcse_mean=np.concatenate([convergence.mcse_mean, np.full(len(more), np.nan)]),
+        n_chains=convergence.n_chains,
     )
