@@ -30,6 +30,7 @@ METHODS = {
     "early-stopping": plg.Penalized(early_stopping=plg.EarlyStopping(steps=20)),
     "bayes": plg.Bayes(plg.Normal(1.0), draws=600, tune=200, cores=1, rng=1),
     "bayes-laplace": plg.Bayes(plg.Laplace(0.5), draws=600, tune=200, cores=1, rng=1),
+    "bayes-weighed": plg.Bayes(plg.Laplace(0.5), sampler="laplace", rng=1),
 }
 SHAPES = ("dense", "sparse", "collapsed", "weighted", "trials")
 EVERY = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
@@ -94,7 +95,8 @@ def assert_same(one, other, flip: bool = False) -> None:
         np.testing.assert_allclose(one.summary()["std_error"], other.summary()["std_error"], rtol=1e-5)
         return
     summary = one.summary()
-    error = np.sqrt(2) * summary["std_error"] / np.sqrt(summary["ess_bulk"])
+    worth = summary["ess"] if "ess" in summary else summary["ess_bulk"]
+    error = np.sqrt(2) * summary["std_error"] / np.sqrt(worth)
     assert np.all(np.abs(a - b) < 5 * error)
 
 
