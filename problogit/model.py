@@ -237,6 +237,8 @@ class LogitModel:
         """
         if not isinstance(prior, ResolvablePrior):
             raise InputError(explain("prior", "must be a prior", prior, "As in model.path(Laplace(1.0))."))
+        if prior.joint:
+            raise InputError(explain("prior", "must have a strength, and Jeffreys() has none", prior))
         grid = checked_grid(n_values, ratio, values)
         path = open_path(self.problem, prior.resolve(self.problem))
         record, _ = compute_path(path, grid, resolve_progress(progress))

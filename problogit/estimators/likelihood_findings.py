@@ -101,7 +101,8 @@ def separation_findings(maximum: Maximum, problem: Problem, *, one_sided: bool) 
     rows = problem.row_likelihood.columns(maximum.aliases.kept)
     count = int(np.count_nonzero(separated_rows(rows, maximum.separation)))
     sentence = separation_sentence(maximum.separation, terms, count, rows.n_rows)
-    keep = "Keep the infinite estimate with its one-sided interval, or fit" if one_sided else "Fit"
+    signed = bool(np.isin(maximum.separation.kind, ("+Inf", "-Inf")).any())
+    keep = "Keep the infinite estimate with its one-sided interval, or fit" if one_sided and signed else "Fit"
     bayes = "" if problem.weights_type == "sampling" else ", or Bayes()"
     remedy = (
         f"{keep} what is finite: Firth's penalized likelihood, Penalized(Jeffreys()), or a proper prior, "

@@ -162,7 +162,7 @@ def open_path(problem: Problem, prior: ResolvedPrior) -> Path:
     if prior.flat.all():
         remedy = "Give a prior such as Laplace(1.0) or Normal(1.0); its own scale does not matter then."
         raise InputError(
-            explain("select", "needs a prior whose strength it can scale", "flat priors only", remedy)
+            explain("prior", "must have a strength that can be scaled", "flat priors only", remedy)
         )
     check_existence(problem, prior)
     return Path(problem, prior, scaled_problem(problem, prior, choose_solver("auto", prior)))

@@ -199,6 +199,13 @@ def test_complete_separation_of_one_predictor():
     np.testing.assert_array_equal(fit.predict_proba(), data["y"])
 
 
+def test_signs_that_are_all_undetermined_have_no_one_sided_interval_to_keep():
+    rng = np.random.default_rng(0)
+    with pytest.warns(SeparationWarning, match="sign undetermined.*Fit what is finite") as said:
+        plg.LogitModel.from_arrays(rng.normal(size=(10, 9)), np.arange(10) % 2).fit()
+    assert "one-sided" not in str(said[0].message)
+
+
 def test_breast_cancer_is_completely_separated():
     from sklearn.datasets import load_breast_cancer
 

@@ -233,11 +233,13 @@ def test_a_path_without_an_intercept(sparse: bool, capfd: pytest.CaptureFixture[
 def test_what_has_no_path_is_refused() -> None:
     X, y = simulated(n=60, p=3)
     model = plg.LogitModel.from_arrays(X, y)
-    with pytest.raises(InputError, match="strength it can scale.*flat priors only"):
+    with pytest.raises(InputError, match="prior must have a strength that can be scaled.*flat priors only"):
         model.path(plg.Flat())
     with pytest.raises(InputError, match="prior must be a prior.*model.path"):
         model.path("lasso")
-    with pytest.raises(InputError, match="strength it can scale"):
+    with pytest.raises(InputError, match=r"Jeffreys\(\) has none"):
+        model.path(plg.Jeffreys())
+    with pytest.raises(InputError, match="strength that can be scaled"):
         model.fit(plg.Penalized(plg.Flat(), select="cv"))
     separated = plg.LogitModel.from_arrays(np.column_stack([y * 2.0 - 1, X]), y)
     with pytest.raises(EstimationError, match="flat prior separate"):
