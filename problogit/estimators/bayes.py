@@ -32,6 +32,7 @@ from problogit.validation import check_choice, check_integer, check_probability,
 __all__ = ["Bayes", "BayesDetails"]
 
 SAMPLERS = ("nuts", "laplace", "auto")
+BACKENDS = ("pymc", "nutpie")
 _SURROGATE_DRAWS = 2000
 _TAILS = (
     "the posterior keeps the heavy tails of its prior, heavier than those of the proposals, so that no number of "
@@ -73,6 +74,10 @@ class Bayes(Estimator):
         Larger values make smaller steps.
     rng : int, Generator or None
         Seed. The same seed gives the same draws on the same machine.
+    backend : str, default "pymc"
+        Whose loop runs NUTS: ``pymc``, the reference, with its chains in processes; or ``nutpie``, an extra
+        (``pip install 'problogit[nutpie]'``), with its chains in threads of this process. Same density, same
+        diagnostics, other random numbers; the fit says which it was.
 
     Raises
     ------
@@ -88,6 +93,7 @@ class Bayes(Estimator):
     cores: int | None = None
     target_accept: float = 0.8
     rng: int | np.random.Generator | None = None
+    backend: str = "pymc"
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -100,6 +106,7 @@ class Bayes(Estimator):
                 explain("Jeffreys: flic", rule, self.prior.flic, "Leave it out: Bayes(Jeffreys()).")
             )
         check_choice("sampler", self.sampler, SAMPLERS)
+        check_choice("backend", self.backend, BACKENDS)
         if self.prior.hierarchical and self.sampler == "laplace":
             rule = f"must be 'nuts' or 'auto' where scales are learned ({self.prior.describe()})"
             remedy = "A t at one mode does not cover scales that may go to zero."
@@ -163,7 +170,9 @@ class Bayes(Estimator):
             self,
             target.with_fast_gradients(),
             prior=prior,
-            settings=NutsSettings(self.draws, tune, self.chains, self.cores, self.target_accept),
+            settings=NutsSettings(
+                self.draws, tune, self.chains, self.cores, self.target_accept, self.backend
+            ),
             seeds=seeds,
             progress=progress,
         )
@@ -228,19 +237,18 @@ class Bayes(Estimator):
 
     def describe(self) -> str:
         """One phrase for headers."""
-        how = {
-            "nuts": f"NUTS {self.chains} x {self.draws} draws",
-            "laplace": f"Laplace sampler, {self.chains * self.draws} draws",
-            "auto": "Laplace sampler where it will do, else NUTS",
-        }
-        return f"Bayesian posterior, {self.prior.describe()} prior, {how[self.sampler]}"
+        if self.sampler == "auto":
+            return self._phrase("Laplace sampler where it will do, else NUTS")
+        return self._phrase(_drawn(self.sampler, self.chains, self.draws))
 
     def describe_fit(self, estimate: Estimate) -> str:
         """`describe`, with the sampler that was used and the draws that it kept."""
-        draws = cast(DrawnCoefficients, estimate.coefficients).chains
+        chains, draws = cast(DrawnCoefficients, estimate.coefficients).chains.shape[:2]
         used = "laplace" if isinstance(estimate.details, LaplaceDetails) else "nuts"
-        chains, kept = draws.shape[:2]
-        return replace(self, sampler=used, chains=chains, draws=kept).describe()
+        return self._phrase(_drawn(used, chains, draws))
+
+    def _phrase(self, how: str) -> str:
+        return f"Bayesian posterior, {self.prior.describe()} prior, {how}"
 
 
 @dataclass(frozen=True)
@@ -287,6 +295,12 @@ class PosteriorSurrogate(Estimator):
     def describe(self) -> str:
         """One phrase for headers."""
         return f"{self.sampler.describe()} (the mode where its k-hat fails)"
+
+
+def _drawn(sampler: str, chains: int, draws: int) -> str:
+    if sampler == "laplace":
+        return f"Laplace sampler, {chains * draws} draws"
+    return f"NUTS {chains} x {draws} draws"
 
 
 def _chosen(found: Estimate, why: str) -> Estimate:

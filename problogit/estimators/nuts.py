@@ -11,6 +11,7 @@ from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.priors.used import UsedPrior
 from problogit.estimate import Estimate, Estimator, Finding, Provenance, Status
 from problogit.estimators.hyperparameters import measure_extra, with_extra
+from problogit.estimators.nutpie_op import run_nutpie
 from problogit.estimators.nuts_op import NutsRun, NutsSettings, run_nuts
 from problogit.estimators.posterior import BayesDetails, posterior_stats
 from problogit.estimators.posterior_checks import check_draws, measure
@@ -20,6 +21,7 @@ from problogit.progress import Progress
 
 __all__ = ["sample_by_nuts"]
 
+_LOOPS = {"pymc": (run_nuts, ("pymc", "pytensor")), "nutpie": (run_nutpie, ("nutpie",))}
 _START = 2.0  # chains start uniformly in (-2, 2)^p of the whitened coordinates: wider than the posterior
 
 
@@ -33,7 +35,7 @@ def sample_by_nuts(
     seeds: np.random.SeedSequence,
     progress: Progress,
 ) -> Estimate:
-    """Sample `target` by PyMC's No-U-Turn sampler.
+    """Sample `target` by the No-U-Turn sampler of PyMC, or that of nutpie.
 
     Parameters
     ----------
@@ -55,7 +57,8 @@ def sample_by_nuts(
     started = time.perf_counter()
     first, second = seeds.spawn(2)
     start = np.random.default_rng(first).uniform(-_START, _START, (settings.chains, target.size))
-    run = run_nuts(target, start, settings, int(second.generate_state(1)[0]), progress)
+    loop, packages = _LOOPS[settings.backend]
+    run = loop(target, start, settings, int(second.generate_state(1)[0]), progress)
     coefficients = DrawnCoefficients(target.to_beta(run.z))
     extra = dict(target.extra(run.z))
     convergence, figures = measure(coefficients.chains), measure_extra(extra)
@@ -74,7 +77,7 @@ def sample_by_nuts(
         provenance=Provenance.of(
             _describe_run(run, settings),
             started,
-            ("pymc", "pytensor", "arviz-stats"),
+            (*packages, "arviz-stats"),
             cast(int, seeds.entropy),
         ),
         details=BayesDetails(
@@ -111,6 +114,6 @@ def _describe_run(run: NutsRun, settings: NutsSettings) -> str:
     chains, draws = run.z.shape[:2]
     ended = " (interrupted)" if run.interrupted else ""
     return (
-        f"PyMC NUTS in whitened coordinates, {chains} chains of {settings.tune} + {draws} steps{ended} in {where}, "
+        f"{run.engine} in whitened coordinates, {chains} chains of {settings.tune} + {draws} steps{ended} in {where}, "
         f"{run.gradients} gradient evaluations"
     )

@@ -64,6 +64,8 @@ class NutsRun:
         What `pymc.sample` returned: InferenceData (PyMC 5) or DataTree (PyMC 6); None where it was interrupted.
     interrupted : bool
         True where the chains were stopped before their last draw.
+    engine : str
+        Whose loop it was.
     """
 
     z: Array
@@ -73,6 +75,7 @@ class NutsRun:
     seconds: float
     raw: Any
     interrupted: bool = False
+    engine: str = "PyMC NUTS"
 
 
 def processes_for(chains: int, cores: int | None) -> int:

@@ -16,7 +16,7 @@ from problogit.core.blocks import Array
 from problogit.errors import EstimationError
 from problogit.progress import Progress
 
-__all__ = ["STATISTICS", "ChainStopped", "NutsSettings", "Watch"]
+__all__ = ["STATISTICS", "ChainStopped", "NutsSettings", "Watch", "best_chains", "nothing_to_return"]
 
 # What ArviZ calls the sampler's statistics, and what PyMC's steps call them.
 STATISTICS = {
@@ -35,13 +35,14 @@ _BETWEEN_REPORTS = 50
 
 @dataclass(frozen=True)
 class NutsSettings:
-    """How long to sample, and on how many cores (None: as many as there are)."""
+    """How long to sample, on how many cores (None: as many as there are), and by whose loop (pymc or nutpie)."""
 
     draws: int
     tune: int
     chains: int
     cores: int | None
     target_accept: float
+    backend: str = "pymc"
 
 
 class ChainStopped(Exception):
@@ -142,13 +143,9 @@ class Watch:
         """
         tune = self.settings.tune
         lengths = {chain: len(trace) - tune for chain, trace in self.traces.items()}
-        chosen, length = _best_chains(lengths, min(_LEAST_DRAWS, self.settings.draws))
+        chosen, length = best_chains(lengths, self.settings.draws)
         if not chosen:
-            longest = max(lengths.values(), default=-tune)
-            raise KeyboardInterrupt(
-                f"Sampling was interrupted before any chain had made {_LEAST_DRAWS} draws beyond its {tune} steps of "
-                f"tuning (the longest: {max(longest, 0)}), so that there is nothing to return."
-            )
+            raise nothing_to_return(max(lengths.values(), default=0), tune)
         traces = [self.traces[chain] for chain in chosen]
         part = slice(tune, tune + length)
         draws = np.array([np.asarray(trace.get_values("z"), dtype=np.float64)[part] for trace in traces])
@@ -174,8 +171,17 @@ class Watch:
         )
 
 
-def _best_chains(lengths: dict[int, int], least: int) -> tuple[list[int], int]:
+def nothing_to_return(longest: int, tune: int) -> KeyboardInterrupt:
+    """What is raised when an interrupt came before there were draws enough; `longest` is that of the longest chain."""
+    return KeyboardInterrupt(
+        f"Sampling was interrupted before any chain had made {_LEAST_DRAWS} draws beyond its {tune} steps of tuning "
+        f"(the longest: {max(longest, 0)}), so that there is nothing to return."
+    )
+
+
+def best_chains(lengths: dict[int, int], draws: int) -> tuple[list[int], int]:
     """Chains and a common length that make the most draws, from two chains or more where there are two."""
+    least = min(_LEAST_DRAWS, draws)
     usable = sorted((chain for chain in lengths if lengths[chain] >= least), key=lambda c: -lengths[c])
     sizes = [(count * lengths[usable[count - 1]], count) for count in range(1, len(usable) + 1)]
     several = sizes[1:] or sizes
