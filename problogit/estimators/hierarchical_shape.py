@@ -7,7 +7,7 @@ scales), looked at on grids; the scales move to their means and the mode is foun
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import LinAlgError, block_diag, cho_factor, cho_solve
@@ -100,27 +100,62 @@ class _BlockShape:
 
 
 def find_shape(problem: Problem, prior: ResolvedHierarchy) -> Found:
-    """Alternate between the mode at given scales and the scales."""
-    columns = prior.columns
-    others = np.setdiff1d(np.arange(problem.n_terms), columns)
-    logs = prior.log_scales(prior.centre)
+    """Alternate between the mode at given scales and the scales; then ask the data once more, at loose scales.
+
+    At typical scales coefficients that a horseshoe may let go are near zero, where the likelihood is more curved, and
+    less entangled, than where it lets them go.
+    """
+    view = _view(problem, prior, prior.log_scales(prior.centre))
     for _ in range(_ROUNDS):
-        scaled, best = find_mode(problem, prior.given(logs).stand_in())
-        scaling, likelihood = scaled.scaling, scaled.objective.likelihood
-        moved = prior.scaled(scaling)
-        here = _parabola(likelihood, moved, best.gamma, columns, others)
-        to_gamma = np.log(scaling.scale[columns])
-        shapes = _blocks(moved, here, logs + to_gamma)
-        last, logs = logs, np.log(np.concatenate([shape.scales for shape in shapes])) - to_gamma
-        if np.all(np.abs(logs - last) < _STILL):
+        last = view
+        view = _view(problem, prior, last.next_scales)
+        if np.all(np.abs(view.next_scales - last.next_scales) < _STILL):
             break
-    loc = np.concatenate([block.loc for block in moved.blocks])
-    return Found(_assemble(loc, best.gamma, columns, others, here, shapes), likelihood, scaling)
+    settled = view.shapes
+    loose = [
+        block.mixture.log_scales(block.mixture.loosened(shape.theta, shape.theta_width))
+        for block, shape in zip(prior.blocks, settled, strict=True)
+    ]
+    view = _view(problem, prior, np.concatenate(loose))
+    shapes = [
+        replace(new, theta=old.theta, theta_width=old.theta_width)
+        for new, old in zip(view.shapes, settled, strict=True)
+    ]
+    return Found(_assemble(view, shapes), view.likelihood, view.scaling)
 
 
-def _parabola(
-    likelihood: BinomialLikelihood, prior: ResolvedHierarchy, gamma: Array, columns: Indices, others: Indices
-) -> _Parabola:
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What is seen from the mode at given scales.
+
+    Attributes
+    ----------
+    next_scales : ndarray, shape (k,)
+        Logarithms of the scales to go on with, original units.
+    """
+
+    prior: ResolvedHierarchy
+    likelihood: BinomialLikelihood
+    scaling: Scaling
+    mode: Array
+    parabola: _Parabola
+    shapes: list[_BlockShape]
+    next_scales: Array
+
+
+def _view(problem: Problem, prior: ResolvedHierarchy, logs: Array) -> _View:
+    scaled, best = find_mode(problem, prior.given(logs).stand_in())
+    scaling, likelihood = scaled.scaling, scaled.objective.likelihood
+    moved = prior.scaled(scaling)
+    here = _parabola(likelihood, moved, best.gamma)
+    to_gamma = np.log(scaling.scale[prior.columns])
+    shapes = _blocks(moved, here, logs + to_gamma)
+    next_scales = np.log(np.concatenate([shape.scales for shape in shapes])) - to_gamma
+    return _View(moved, likelihood, scaling, best.gamma, here, shapes, next_scales)
+
+
+def _parabola(likelihood: BinomialLikelihood, prior: ResolvedHierarchy, gamma: Array) -> _Parabola:
+    columns, others = prior.columns, _others(prior)
     tame = prior.fixed.stand_in()
     _, gradient, information = likelihood.information(gamma)
     bend = information + tame.hessian(gamma)
@@ -179,14 +214,14 @@ def _local(block: ScaledBlock, theta: Array, S: Array, linear: Array, logs: Arra
     return _BlockShape(np.eye(k), scales, data, pull, np.zeros(k), mean, width)
 
 
-def _assemble(
-    loc: Array, mode: Array, columns: Indices, others: Indices, here: _Parabola, shapes: list[_BlockShape]
-) -> Shape:
-    p, k = mode.size, columns.size
+def _assemble(view: _View, shapes: list[_BlockShape]) -> Shape:
+    prior, here = view.prior, view.parabola
+    columns, others = prior.columns, _others(prior)
+    p, k = view.mode.size, columns.size
     directions = block_diag(*(shape.directions for shape in shapes))
-    center = mode.copy()
-    center[columns] = loc
-    center[others] += here.follow @ -here.at
+    center = view.mode.copy()
+    center[columns] = np.concatenate([block.loc for block in prior.blocks])
+    center[others] -= here.follow @ here.at
     root = np.zeros((p, p))
     root[np.ix_(columns, np.arange(k))] = directions
     root[np.ix_(others, np.arange(k))] = here.follow @ directions
@@ -200,3 +235,8 @@ def _assemble(
         np.concatenate([shape.theta for shape in shapes]),
         np.concatenate([shape.theta_width for shape in shapes]),
     )
+
+
+def _others(prior: ResolvedHierarchy) -> Indices:
+    """The columns with fixed priors."""
+    return np.setdiff1d(np.arange(len(prior.terms)), prior.columns)

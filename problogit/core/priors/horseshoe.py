@@ -31,6 +31,7 @@ _SIGMA = 2.0  # pseudo standard deviation of one Bernoulli outcome: 1/sqrt(p (1 
 _SLAB = math.log(math.expm1(1.0))  # where the slab has its scale: softplus = 1
 _LOCAL = np.linspace(-10.0, 12.0, 89)  # log lambda
 _GLOBAL = np.linspace(-8.0, 8.0, 65)  # log tau less log tau0
+_LOOSE = 1.5  # posterior standard deviations of log lambda
 _SHARE = 0.1  # of the coefficients that are expected to matter unless told otherwise
 
 
@@ -184,6 +185,11 @@ class HorseshoeScales(ScaleMixture):
         return 2 + self.n_coefficients
 
     @property
+    def kind(self) -> str:
+        """``"horseshoe"``."""
+        return "horseshoe"
+
+    @property
     def shared(self) -> bool:
         """False."""
         return False
@@ -208,6 +214,10 @@ class HorseshoeScales(ScaleMixture):
         width_slab = 1.0 / math.sqrt(self.prior.slab_df)
         centre = np.concatenate([[tau, _SLAB], mean])
         return centre, np.concatenate([[width_tau, width_slab], width]), effective_scale(density, data, logs)
+
+    def loosened(self, theta: Array, width: Array) -> Array:
+        """Local scales at the upper part of their posterior."""
+        return np.concatenate([theta[:2], theta[2:] + _LOOSE * width[2:]])
 
     def log_scales(self, theta: Array) -> Array:
         """log sigma."""

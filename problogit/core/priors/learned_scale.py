@@ -53,6 +53,11 @@ class LearnedScale(ScaleMixture):
         return 1
 
     @property
+    def kind(self) -> str:
+        """``"learned"``."""
+        return "learned"
+
+    @property
     def shared(self) -> bool:
         """True."""
         return True

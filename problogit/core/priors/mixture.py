@@ -52,6 +52,11 @@ class ScaleMixture(ABC):
 
     @property
     @abstractmethod
+    def kind(self) -> str:
+        """One word for names of variables."""
+
+    @property
+    @abstractmethod
     def shared(self) -> bool:
         """Whether there is one hyperparameter, for a scale that all coefficients share but for their factors."""
 
@@ -69,6 +74,10 @@ class ScaleMixture(ABC):
             The log-likelihood as if the coefficients were independent: pull_j v_j - data_j v_j^2 / 2, with v_j of scale
             sigma_j (where the scale is shared, of that scale without factors).
         """
+
+    def loosened(self, theta: Array, width: Array) -> Array:
+        """theta at which coefficients that may be large are: where the data are asked what they say of those."""
+        return theta
 
     @abstractmethod
     def log_scales(self, theta: Array) -> Array:
