@@ -19,12 +19,12 @@ from problogit.estimate import Details, Estimate, FitStats, Provenance, Status
 SCALE = 1.5
 
 
-def posterior(problem, draws, n_chains=4):
+def posterior(problem, beta, n_chains=4, **options):
     """An estimate that holds these posterior draws."""
-    chains = draws.reshape(n_chains, -1, draws.shape[1])
+    chains = beta.reshape(n_chains, -1, beta.shape[1])
     return Estimate(
         problem=problem,
-        method=plg.Bayes(plg.Priors(plg.Normal(SCALE), intercept=plg.Normal(SCALE))),
+        method=plg.Bayes(plg.Priors(plg.Normal(SCALE), intercept=plg.Normal(SCALE)), rng=1, **options),
         coefficients=DrawnCoefficients(chains),
         status=Status.CONVERGED,
         findings=(),
@@ -180,6 +180,74 @@ def test_influential_rows_are_counted_and_said():
     assert list(found.to_frame().columns) == ["elpd", "pareto_k", "refitted", "probability", "weight"]
 
 
+def influential(n=35):
+    """Rows far out, some against the trend: their importance weights fail."""
+    random = np.random.default_rng(5)
+    x = random.standard_t(1.5, size=n)
+    y = (random.random(n) < expit(0.3 + x)).astype(float)
+    far = np.argsort(-np.abs(x))[[0, 2, 4]]
+    y[far] = 1 - y[far]
+    exact = Quadrature(x, y, np.ones(n), np.ones(n))
+    problem = plg.LogitModel.from_arrays(x[:, None], y.astype(int)).problem
+    return exact, posterior(problem, exact.draws(4000), draws=500, tune=300, chains=2, cores=1)
+
+
+def test_exact_refits_match_brute_force_leave_one_out_by_quadrature(monkeypatch):
+    exact, estimate = influential()
+    elpd, p = exact.leave_one_out()
+    monkeypatch.setattr("problogit.analysis.loo.good_k", lambda n: 0.3)  # so that more rows are refitted
+    plain, found = loo(estimate, refit="none"), loo(estimate, refit="all")
+    assert plain.n_bad >= 3
+    assert (found.n_bad, found.n_refitted) == (0, plain.n_bad)
+    flagged = found.refitted
+    np.testing.assert_array_equal(flagged, plain.pareto_k > plain.good_k)
+    # 1000 or 2000 draws: the log of a mean of densities has a relative error of a few hundredths.
+    np.testing.assert_allclose(found.elpd_i[flagged], elpd[flagged], atol=0.15)
+    np.testing.assert_allclose(found.probabilities[flagged], p[flagged], atol=0.02)
+    worst = np.argmax(plain.pareto_k)
+    assert abs(found.elpd_i[worst] - elpd[worst]) < abs(plain.elpd_i[worst] - elpd[worst])
+    assert found.elpd == pytest.approx(elpd.sum(), abs=0.2)
+    np.testing.assert_array_equal(found.elpd_i[~flagged], plain.elpd_i[~flagged])
+    assert f"{found.n_refitted} of 35 leave-one-out values are exact" in found.notes[0]
+    assert found.notes[0] in str(found)
+
+
+def test_a_refit_that_fails_is_said_and_the_rest_is_kept(monkeypatch):
+    _, estimate = influential()
+    monkeypatch.setattr("problogit.analysis.loo.good_k", lambda n: 0.3)
+    monkeypatch.setattr("problogit.analysis.loo_refits.MOST_REFITS", 1)
+    found = loo(estimate)
+    assert found.n_refitted == 1
+    assert found.refitted[np.argmax(found.pareto_k)]
+    assert "further rows were not refitted: more than 1" in found.notes[1]
+
+
+def test_transforms_of_right_predictions_are_uniform():
+    from scipy.stats import kstest
+
+    random = np.random.default_rng(3)
+    x, m = random.normal(size=400), random.integers(2, 12, 400)
+    beta = np.array([0.3, 0.7])
+    s = random.binomial(m, expit(beta[0] + beta[1] * x))
+    problem = plg.LogitModel.from_arrays(x[:, None], s, trials=m).problem
+    found = loo(posterior(problem, random.normal(beta, 0.03, size=(1000, 2))), refit="none")
+    assert kstest(found.pit(rng=0), "uniform").pvalue > 0.01
+    wrong = loo(
+        posterior(problem, random.normal(beta + np.array([0.5, 0.0]), 0.03, size=(1000, 2))), refit="none"
+    )
+    assert kstest(wrong.pit(rng=0), "uniform").pvalue < 1e-6
+    np.testing.assert_array_equal(found.pit(rng=0), found.pit(rng=0))
+
+
+def test_transforms_lie_between_the_leave_one_out_probabilities(binary):
+    exact, estimate = binary
+    found = loo(estimate)
+    y, (_, p) = estimate.problem.rows.successes, exact.leave_one_out()
+    np.testing.assert_allclose(found.below, np.where(y == 1, 1 - p, 0), atol=0.01)
+    pit = found.pit(rng=1)
+    assert ((pit >= found.below) & (pit <= np.where(y == 1, 1, 1 - found.probabilities))).all()
+
+
 def test_rows_that_are_the_same_under_every_draw_are_left_alone():
     # Without an intercept x = 0 is always one half; x = 2000 is certain under every draw, to the last bit.
     X = np.array([[0.0], [2000.0], [1.0], [-1.0], [0.5], [-0.3]])
@@ -232,10 +300,10 @@ def test_calibration_and_scores_of_a_posterior_use_psis_loo(binary):
     assert table.loc["log_score", "value"] == pytest.approx(-table.loc["elpd", "value"] / 30)
 
 
-def test_a_posterior_can_be_judged_by_refits_of_its_mode(binary):
+def test_a_posterior_can_be_judged_by_refits_of_its_stand_in(binary):
     judged = judge(binary[1], resample="folds")
     assert judged.kind == "folds"
-    assert "stand-in (penalized likelihood" in judged.how
+    assert "stand-in (Bayesian posterior" in judged.how
 
 
 def test_only_a_posterior_has_leave_one_out():
