@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
-from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,14 +21,14 @@ from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.one_step import Linearised
 from problogit.core.path_record import PathRecord
 from problogit.core.priors.base import ResolvablePrior
-from problogit.core.profile import ProfileBounds, TermProfile, profile_bounds
+from problogit.core.profile import TermProfile
 from problogit.data.rows import Array
 from problogit.errors import NotAvailableError
+from problogit.likelihood_inference import TEST_NAMES, LikelihoodInference, OrdinaryLikelihood
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 
 __all__ = [
-    "TEST_NAMES",
     "Details",
     "Estimate",
     "Estimator",
@@ -186,59 +185,6 @@ class Details:
     def effective_sizes(self) -> tuple[Array, Array] | None:
         """Effective sample sizes of posterior draws, bulk and tail, each of shape (n_terms,), where they are known."""
         return None
-
-
-class LikelihoodInference(Protocol):
-    """Profiles and likelihood ratios of what a method maximises."""
-
-    def bounds(self, weights: Array, drop: float) -> ProfileBounds:
-        """Profile intervals of the combinations ``weights @ beta``, weights of shape (k, n_terms).
-
-        `drop` is how far what is profiled may fall: half a quantile of chi-squared with one degree of freedom.
-        """
-
-    def ratio(self, hypothesis: Array) -> float | None:
-        """Likelihood ratio of ``hypothesis @ beta = 0`` over the columns that are not aliased, shape (df, rank).
-
-        None where it is that of the log-likelihood.
-        """
-
-    @property
-    def default(self) -> bool:
-        """Whether profiles are the intervals of coefficients and contrasts when no kind is asked for."""
-
-    def terms(self) -> TermProfile | None:
-        """Profile ends and likelihood ratios of every coefficient, where they are the default; else None."""
-
-
-@dataclass(frozen=True, eq=False)
-class OrdinaryLikelihood:
-    """Of the log-likelihood."""
-
-    problem: Problem
-
-    def bounds(self, weights: Array, drop: float) -> ProfileBounds:
-        """Profile intervals, one-sided under separation."""
-        problem = self.problem
-        return profile_bounds(problem.likelihood, problem.maximum, problem.scaling, weights, drop)
-
-    def ratio(self, hypothesis: Array) -> float | None:
-        """None."""
-        return None
-
-    @property
-    def default(self) -> bool:
-        """False: Wald intervals are, which the data settle in large samples and which cost nothing."""
-        return False
-
-    def terms(self) -> TermProfile | None:
-        """None."""
-        return None
-
-
-TEST_NAMES: Mapping[str, str] = MappingProxyType(
-    {"lr": "Likelihood-ratio test", "wald": "Wald test", "score": "Score test"}
-)
 
 
 class Estimator(ABC):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from problogit.analysis.chi_squared import log_survival
 from problogit.analysis.restricted import Restricted
 from problogit.errors import InputError, NotAvailableError, explain
-from problogit.estimate import TEST_NAMES, Estimate
+from problogit.estimate import Estimate
+from problogit.likelihood_inference import TEST_NAMES
 from problogit.problem import Problem
 from problogit.validation import check_choice, nearest
 

@@ -25,7 +25,7 @@ import numpy as np
 from problogit.core.blocks import Array
 from problogit.core.firth import FirthLikelihood, FirthPoint
 from problogit.core.firth_newton import FirthMaximum, Metric, maximise_firth, null_space
-from problogit.core.profile import Restricted, crossing
+from problogit.core.profile_end import Restricted, crossing
 from problogit.errors import EstimationError
 from problogit.execution import Sums
 

@@ -28,7 +28,6 @@ from problogit.estimate import (
     Estimate,
     Estimator,
     FitStats,
-    LikelihoodInference,
     Provenance,
     Status,
 )
@@ -64,6 +63,7 @@ from problogit.estimators.penalized_problem import (
     search,
 )
 from problogit.estimators.select import Selection, selection_of
+from problogit.likelihood_inference import LikelihoodInference
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 from problogit.validation import check_choice, check_integer, seed_sequence

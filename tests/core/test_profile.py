@@ -8,7 +8,7 @@ from scipy.optimize import brentq, minimize
 from scipy.special import expit, ndtri
 from scipy.stats import chi2
 
-import problogit.core.profile as profile_module
+import problogit.core.profile_end as profile_module
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.maximum import find_maximum
 from problogit.core.profile import profile_bounds
