@@ -81,6 +81,7 @@ IMPORTERS = {
     "statsmodels": (1, ("estimators.*",)),
     "pymc": (2, ("estimators.*",)),
     "pytensor": (2, ("estimators.*",)),
+    "nutpie": (1, ("estimators.*",)),
     "arviz": (0, ()),
     "arviz_base": (1, ("arviz_io",)),
     "arviz_stats": (1, ("arviz_io",)),
@@ -273,7 +274,8 @@ def foreign_to_core(modules: dict[str, str]) -> list[str]:
 def declared_dependencies() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = project["dependencies"] + extras["parquet"] + extras["polars"] + extras["sklearn"]
+    optional = ("nutpie", "parquet", "polars", "sklearn")
+    wanted = project["dependencies"] + [package for name in optional for package in extras[name]]
     return {re.split(r"[\[<>=!~; ]", text, maxsplit=1)[0].lower() for text in wanted}
 
 
