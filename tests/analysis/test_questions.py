@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from analysis_cases import Given, posterior, problem_of, simulated
+from scipy.special import expit
 from scipy.stats import norm
 
 import problogit as plg
 from problogit.analysis.questions import posterior_probability
 from problogit.core.coefficients import DrawnCoefficients, NormalCoefficients
-from problogit.errors import InputError, NotAvailableError
+from problogit.errors import InputError, NotAvailableError, UnseenLevelError
 
 MEAN, SD, N = np.array([0.1, 0.4, -0.2, 0.0]), 0.3, 40_000
 
@@ -127,3 +129,21 @@ def test_bootstrap_draws_are_no_posterior_either(problem):
 def test_impossible_ranges_are_named(drawn, options, message):
     with pytest.raises(InputError, match=message):
         posterior_probability(drawn, **options)
+
+
+def test_predictions_of_an_unseen_level_average_over_the_known_ones_and_have_intervals():
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame({"x": rng.normal(size=120), "school": rng.choice(list("aab" + "c"), 120)})
+    data["y"] = (rng.random(120) < expit(data["x"] + (data["school"] == "b"))).astype(int)
+    fit = plg.fit("y ~ x + C(school)", data, plg.Bayes(plg.Normal(1.0), sampler="laplace", rng=1))
+    shares = data["school"].value_counts(normalize=True)
+    eta = fit.draws() @ np.array([1.0, 0.5, shares["b"], shares["c"]])
+    new = pd.DataFrame({"x": [0.5], "school": ["nowhere"]})
+    row = fit.predict(new, unseen="average").iloc[0]
+    assert row["probability"] == pytest.approx(expit(eta).mean(), rel=1e-9)
+    assert row["lower"] == pytest.approx(np.quantile(expit(eta), 0.025), rel=1e-9)
+    densest = fit.predict(new, unseen="average", interval="hdi").iloc[0]
+    assert densest["interval"] == "credible-hdi"
+    assert densest["upper"] - densest["lower"] <= row["upper"] - row["lower"]
+    with pytest.raises(UnseenLevelError, match="nowhere"):
+        fit.predict(new)

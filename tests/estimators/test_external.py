@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import Any
 
 import arviz_base
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,12 +85,17 @@ def test_terms_are_matched_by_name_and_everything_is_answered_as_by_bayes(own, b
     assert columns == ["r_hat", "ess_bulk", "ess_tail", "prob_positive"]
 
 
-def test_reports_and_comparisons_take_it(own, model, tmp_path):
+def test_reports_and_comparisons_take_it_and_leave_the_users_settings_alone(own, model, tmp_path):
+    settings, state = mpl.rcParams.copy(), np.random.get_state()[1].copy()  # noqa: NPY002  # what must stay as it is
+    handlers = list(logging.getLogger().handlers)
     comparison = plg.compare({"own": own, "mle": model.fit()})
     assert set(comparison.coefficients["interval"]) == {"credible-eti", "confidence-wald"}
     assert np.isfinite(comparison.scores["log_score"]).all()
     path = plg.report(own, tmp_path / "report.html")
     assert "own PyMC model" in path.read_text()
+    assert mpl.rcParams == settings
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    assert logging.getLogger().handlers == handlers
 
 
 def test_extra_variables_and_statistics_are_kept(own):
