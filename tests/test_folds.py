@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
 
 import problogit as plg
+from problogit.analysis.judged import judge
+from problogit.analysis.scores import scores_of
 from problogit.errors import EstimationError, InputError, NotAvailableError
 from problogit.folds import clusters_of, deal_folds
 
@@ -85,6 +89,17 @@ def test_a_bad_number_of_folds_is_named():
     problem, _, _ = make(20)
     with pytest.raises(InputError, match="folds must be an integer of at least 2; received 1"):
         deal_folds(problem, 1)
+
+
+def test_scores_say_how_many_units_have_no_prediction_and_why():
+    X, y = np.random.default_rng(1).normal(size=(120, 1)), np.zeros(120, dtype=int)
+    y[[3, 17]] = 1
+    table = plg.LogitModel.from_arrays(X, y).fit(plg.Penalized(plg.Normal(1.0))).scores(resample="folds")
+    assert table.attrs["notes"] == ("2 folds instead of 10, because only 2 rows hold an event.",)
+    judged = judge(plg.MLE().estimate(make(60)[0]), resample="folds")
+    lost = replace(judged, log_odds=np.where(np.arange(60) < 5, np.nan, judged.log_odds))
+    assert scores_of(lost)["method"][0] == "10-fold cross-validated refits; 5 of 60 without a prediction"
+    assert scores_of(judged)["method"][0] == "10-fold cross-validated refits"
 
 
 # -- clusters ----------------------------------------------------------------------------------------------------------
@@ -171,6 +186,8 @@ def test_scores_and_the_choice_of_a_strength_do_not_learn_the_clusters_by_heart(
     assert told["value"][0] > tale["value"][0] + 0.05  # the log score of new schools is worse
     named = by_row.fit(plg.MLE("cluster", groups="school")).scores(resample="folds")
     assert named["value"][0] == pytest.approx(told["value"][0])
+    by_hand = plg.LogitModel("passed ~ x", frame.head(150), groups="school").fit().scores(resample="loo")
+    assert any("its own cluster of school" in note for note in by_hand.attrs["notes"])
     small = plg.LogitModel("passed ~ x", frame.head(150), groups="school").fit().scores()
     assert set(small["method"]) == {"10-fold cross-validated refits of whole clusters of school"}
 

@@ -177,11 +177,11 @@ def judge(
     if resample == "apparent":
         return judge_apparent(estimate)
     if is_posterior(estimate) and resample != "folds":
-        return judge_loo(estimate, progress)
+        return _told_of_clusters(estimate, judge_loo(estimate, progress))
     if resample == "auto":
         resample = refitted_by([estimate])
     if resample == "loo":
-        return judge_refits(estimate, progress)
+        return _told_of_clusters(estimate, judge_refits(estimate, progress))
     clusters = clusters or common_clusters([estimate])
     return judge_folds(estimate, deal_folds(estimate.problem, folds, rng, clusters), progress)
 
@@ -202,6 +202,18 @@ def common_clusters(estimates: Iterable[Estimate]) -> Clusters | None:
     """The clusters of the first of these fits of the same rows that has some; None where none has."""
     found = (clusters_of(one.problem, one.method.columns) for one in estimates)
     return next((clusters for clusters in found if clusters is not None), None)
+
+
+def _told_of_clusters(estimate: Estimate, judged: Judged) -> Judged:
+    """Leave-one-out of a fit with clusters, with what that means."""
+    clusters = common_clusters([estimate])
+    if clusters is None:
+        return judged
+    note = (
+        f"Each row is predicted from all others, those of its own cluster of {clusters.name} among them, which "
+        'flatters predictions of new clusters: resample="folds" keeps clusters whole.'
+    )
+    return replace(judged, notes=(*judged.notes, note))
 
 
 def judge_refits(estimate: Estimate, progress: Progress = SILENT) -> Judged:

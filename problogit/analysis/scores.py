@@ -94,7 +94,8 @@ def scores(
     DataFrame
         One row a score: ``score, value, se, no_skill, n, method``. `log_score` and `brier` are means per trial, lower
         is better; `auc` is the chance that an event is ranked above a non-event; `elpd` (posteriors, leave-one-out)
-        is the sum of log predictive densities over the units, higher is better.
+        is the sum of log predictive densities over the units, higher is better. ``attrs["notes"]`` says what did not
+        go as asked: fewer folds, refits that failed, units without a prediction (`method` counts those too).
     """
     return scores_of(judge(estimate, data, resample, folds=folds, rng=rng, progress=progress))
 
@@ -106,16 +107,19 @@ def scores_of(judged: Judged) -> pd.DataFrame:
     found = list(measures(judged))
     if judged.loo is not None:
         found.append(Measure("elpd", judged.loo.elpd, judged.loo.se))
-    return pd.DataFrame(
+    lost = judged.n - judged.usable.n
+    table = pd.DataFrame(
         {
             "score": [m.name for m in found],
             "value": [m.value for m in found],
             "se": [m.std_error for m in found],
             "no_skill": [m.no_skill for m in found],
             "n": judged.usable.n,
-            "method": judged.how,
+            "method": f"{judged.how}; {lost} of {judged.n} without a prediction" if lost else judged.how,
         }
     )
+    table.attrs["notes"] = judged.notes
+    return table
 
 
 def require_predictions(judged: Judged) -> Judged:
