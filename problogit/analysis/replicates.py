@@ -86,6 +86,8 @@ def coefficient_draws(estimate: Estimate, n: int, random: np.random.Generator) -
     NotAvailableError
         The estimate has no distribution, or one whose draws are mostly infinite; the message names the remedy.
     """
+    if estimate.details.row_refusal:
+        raise NotAvailableError(estimate.details.row_refusal)
     betas = estimate.predictor.draws(n, random)
     if isinstance(estimate.predictor, AliasedCoefficients):
         betas = np.nan_to_num(betas)

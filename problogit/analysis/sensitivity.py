@@ -98,8 +98,8 @@ def _log_prior(estimate: Estimate, betas: Array) -> tuple[Array, ResolvedPrior |
     prior = estimate.method.prior_used(estimate)
     if prior.joint:
         raise NotAvailableError(
-            f"{prior.describe()} is no density of single coefficients whose power would be a prior again: its "
-            "sensitivity is not measured. Compare with the fit under another prior: compare([...])."
+            f"The sensitivity to this prior ({prior.describe()}) is not measured: it is not known here as a density of "
+            "single coefficients. Compare with the fit under another prior: compare([...])."
         )
     if prior.hierarchical:
         return _log_hyperprior(estimate, prior.hierarchy(estimate.problem), betas)

@@ -163,7 +163,7 @@ def draw_separation(frame: pd.DataFrame, ax: Axes | None = None, title: str = ""
     axes.tick_params(axis="x", pad=8)
     heading = title or f"{frame.attrs['events']:g} events, {frame.attrs['expected_events']:.1f} expected"
     axes.set_title(folded(heading, 60), fontsize="medium", loc="left")
-    axes.legend(loc="upper left", frameon=False, fontsize="small")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize="small")
     clean(axes)
     return axes
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from problogit.analysis.diagnostics import Check, Diagnostics, diagnostics
 from problogit.estimate import Estimate
 from problogit.report.background import prior_section, provenance_section
+from problogit.report.checks import posterior_section
 from problogit.report.coefficients import coefficient_section, detail_section, disagreement_section
 from problogit.report.evidence import Evidence, gather
 from problogit.report.parts import Item, Notice, Paragraph, Section, TableItem, said_once
@@ -35,6 +36,7 @@ def report_sections(estimates: Mapping[str, Estimate], prob: float = 0.95) -> tu
         probability_section(evidence),
         calibration_section(evidence),
         score_section(evidence),
+        posterior_section(evidence),
         prior_section(estimates),
         detail_section(evidence),
         provenance_section(estimates),
