@@ -396,7 +396,6 @@ def test_it_is_only_ever_the_whole_prior():
         lambda: plg.Priors(plg.Jeffreys()),
         lambda: plg.Priors(plg.Normal(1), terms={"x": plg.Jeffreys()}),
         lambda: plg.Priors(plg.Normal(1), intercept=plg.Jeffreys()),
-        lambda: plg.Bayes(plg.Jeffreys()),
     ):
         with pytest.raises(ValueError, match=message):
             make()
