@@ -29,6 +29,7 @@ LAYERS = (
         "core.condition",
         "core.density",
         "core.early_stopping*",
+        "core.expansion",
         "core.firth*",
         "core.importance",
         "core.infinite",

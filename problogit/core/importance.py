@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import fdtr, gammaln
 
 from problogit.core.blocks import Array
 
-__all__ = ["DF", "Kept", "keep", "multivariate_t"]
+__all__ = ["DF", "Kept", "far_share", "keep", "multivariate_t"]
 
 DF = 7.0
 _TAILS = (0.05, 0.95)
@@ -34,6 +34,11 @@ def multivariate_t(n: int, size: int, rng: np.random.Generator) -> tuple[Array, 
     z = rng.standard_normal((n, size)) * stretch[:, None]
     constant = gammaln((DF + size) / 2) - gammaln(DF / 2) - size / 2 * np.log(DF * np.pi)
     return z, constant - (DF + size) / 2 * np.log1p(np.einsum("ij,ij->i", z, z) / DF)
+
+
+def far_share(radius: float, size: int) -> float:
+    """The share of such draws that lie farther out than `radius`: |z|^2 / size has the F distribution (size, 7)."""
+    return float(1 - fdtr(size, DF, radius**2 / size))
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,7 +83,7 @@ class ImportanceSample:
 
 
 def sample_by_importance(
-    target: Target, n_draws: int, n_rows: int, rng: np.random.Generator, progress: Progress
+    target: Target, n_draws: int, n_rows: float, rng: np.random.Generator, progress: Progress
 ) -> ImportanceSample:
     """Draw proposals until they are worth half the draws that are wanted, and resample.
 
@@ -92,8 +92,8 @@ def sample_by_importance(
     target : Target
     n_draws : int
         Draws that are wanted; fewer are kept where fewer proposals could be evaluated.
-    n_rows : int
-        Rows of the likelihood, which say what a proposal costs.
+    n_rows : float
+        Rows that are read for one proposal.
     rng : Generator
     progress : Progress
         Told about proposals.

@@ -17,6 +17,7 @@ from problogit.estimators.laplace_details import LaplaceDetails
 from problogit.estimators.posterior import posterior_stats
 from problogit.estimators.posterior_checks import LEAST_ESS
 from problogit.estimators.target import Target
+from problogit.estimators.whitened import WhitenedPosterior
 from problogit.problem import Problem
 from problogit.progress import Progress
 
@@ -30,7 +31,10 @@ def laplace_sample(
 ) -> ImportanceSample:
     """Weigh draws about the mode of `target`, the posterior of `problem`."""
     child = np.random.SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, _CHILD))
-    rows = problem.likelihood.n_rows
+    if isinstance(target, WhitenedPosterior):
+        rows = target.rows_per_point
+    else:  # Jeffreys' prior: the determinant of a matrix of all columns
+        rows = float(problem.likelihood.n_rows) * target.size
     return sample_by_importance(target, n_draws, rows, np.random.default_rng(child), progress)
 
 

@@ -9,6 +9,7 @@ posterior under the priors' Gaussian stand-ins.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
@@ -16,6 +17,8 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from problogit.core.blocks import Array
 from problogit.core.coefficients import as_dense
 from problogit.core.density import DenseDensity
+from problogit.core.expansion import Expansion, expand
+from problogit.core.importance import far_share
 from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.scaling import Scaling
@@ -37,6 +40,7 @@ __all__ = [
 ]
 
 _WHITENED_VALUES = 25_000_000  # 200 MB: above this the design is not copied into the new columns
+_EXPANDED_FROM, _EXPANDED_UP_TO = 20_000, 23  # rows, columns: where sums of fourth powers pay
 _DENSE_UP_TO = 2000  # columns: above, each coordinate is only divided by its own width
 NO_CURVATURE = (
     "The posterior has no curvature in some direction at its mode, so that it cannot be sampled: the data say next to "
@@ -105,7 +109,30 @@ class WhitenedPosterior:
     def log_density(self, z: Array) -> Array:
         """The log density of many points, (n_points, size) -> (n_points,): one pass over the rows for all of them."""
         gamma = self._to_gamma(z)
-        return self.source.batch(gamma) + self.prior.batch(gamma)
+        prior = self.prior.batch(gamma)
+        if self.expansion is None:
+            return self.source.batch(gamma) + prior
+        near = self.expansion.near(z)
+        out = prior
+        out[near] += self.expansion.values(z[near])
+        if not near.all():
+            out[~near] += self.source.batch(gamma[~near])
+        return out
+
+    @cached_property
+    def expansion(self) -> Expansion | None:
+        """The likelihood as a polynomial in z where rows are many and columns few: exact to within a stated bound."""
+        dense = isinstance(self.source.X, np.ndarray)
+        if dense and self.source.n_rows >= _EXPANDED_FROM and self.size <= _EXPANDED_UP_TO:
+            return expand(self.source, self.center, self.root)
+        return None
+
+    @property
+    def rows_per_point(self) -> float:
+        """How many rows `log_density` reads for one of many points, on average over the proposals."""
+        if self.expansion is None:
+            return self.source.n_rows
+        return self.source.n_rows * far_share(self.expansion.radius, self.size)
 
     def with_fast_gradients(self) -> WhitenedPosterior:
         """The same density, whose design is multiplied by `root` once and for all where memory allows."""

@@ -334,3 +334,15 @@ def test_neither_pymc_nor_arviz_is_imported():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_many_rows_give_the_same_density_in_one_pass():
+    """Points within the radius by the expansion, those beyond it row by row."""
+    problem = model(n=25_000).problem
+    target = at_mode(problem, plg.Normal(1.0).resolve(problem))
+    assert target.expansion is not None
+    assert 0 < target.rows_per_point < 0.2 * 25_000
+    z = np.random.default_rng(1).standard_normal((20, 4)) * np.geomspace(0.3, 30, 20)[:, None]
+    assert 0 < target.expansion.near(z).sum() < 20
+    slow = [target.evaluate(point)[0] for point in z]
+    np.testing.assert_allclose(target.log_density(z), slow, atol=0.01)
