@@ -17,11 +17,9 @@ from __future__ import annotations
 import numpy as np
 
 from problogit.core.blocks import Array
-from problogit.core.priors.elementwise import Elementwise
 from problogit.core.priors.hierarchy import ResolvedHierarchy
 from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.resolved import ResolvedPrior
-from problogit.core.priors.student_t import Cauchy, StudentT
 from problogit.core.priors.used import UsedPrior
 from problogit.errors import EstimationError, listed
 from problogit.estimate import Finding
@@ -45,19 +43,12 @@ def check_proper(problem: Problem, prior: UsedPrior) -> None:
     _check_heavy_tails(problem, prior)
 
 
-def _tail_index(prior: Elementwise) -> Array | float:
-    """df of priors whose tails are those of a t; infinite for lighter ones."""
-    if isinstance(prior, StudentT):
-        return np.asarray(prior.df)
-    return 1.0 if isinstance(prior, Cauchy) else np.inf
-
-
 def tail_indices(prior: ResolvedPrior | ResolvedHierarchy) -> Array:
     """Degrees of freedom of every column's prior: inf where its tails are light, 0 where it is flat."""
     given = _given_scales(prior)
     out = np.zeros(given.n_terms)
     for index, family in given.blocks:
-        out[index] = _tail_index(family)
+        out[index] = family.tail_df
     for block in prior.blocks if isinstance(prior, ResolvedHierarchy) else ():
         out[block.index] = np.minimum(out[block.index], block.tail_df)
     return out

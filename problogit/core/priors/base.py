@@ -99,8 +99,8 @@ class TermPrior(ResolvablePrior):
         raise NotAvailableError(f"{self.describe()} has a fixed scale.")
 
     @property
-    def tail_df(self) -> float:
-        """Of a hierarchical prior: degrees of freedom of a t with its tails, infinite where they are lighter."""
+    def tail_df(self) -> Real:
+        """Degrees of freedom of a t with tails as heavy, scales integrated out; infinite for lighter ones."""
         return np.inf
 
     def resolve(self, problem: Columns) -> ResolvedPrior:

@@ -71,6 +71,14 @@ class Elementwise(ABC):
         return type(self).__name__
 
     @property
+    def tail_df(self) -> Real:
+        """Degrees of freedom of a t with tails as heavy; infinite for lighter ones, as of a normal or a Laplace.
+
+        Under separation a posterior inherits the tails of its prior: whether it exists is judged by this.
+        """
+        return np.inf
+
+    @property
     @abstractmethod
     def variance(self) -> Real:
         """Variance of the density: inf for a flat prior and where it diverges, NaN where there is no mean either."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from problogit.core.priors.columns import Array, Coordinates, Indices
+from problogit.core.priors.columns import Array, Coordinates, Indices, Real
 from problogit.core.priors.elementwise import Elementwise
 from problogit.core.priors.mixture import ScaleMixture
 from problogit.core.priors.resolved import ResolvedPrior
@@ -30,7 +30,7 @@ class ScaledBlock:
         Locations.
     mixture : ScaleMixture
         The scales.
-    tail_df : float
+    tail_df : float or ndarray, shape (k,)
         Degrees of freedom of a t with the tails of the coefficients, scales integrated out; infinite for lighter ones.
     """
 
@@ -38,7 +38,7 @@ class ScaledBlock:
     unit: Elementwise
     loc: Array
     mixture: ScaleMixture
-    tail_df: float
+    tail_df: Real
 
     def at(self, log_scales: Array) -> Elementwise:
         """The prior of the coefficients given their scales."""

@@ -105,6 +105,11 @@ class StudentT(Prior):
         return False
 
     @property
+    def tail_df(self) -> Real:
+        """df."""
+        return self.df
+
+    @property
     def location(self) -> Real:
         """The location."""
         return self.loc
@@ -205,6 +210,11 @@ class Cauchy(Prior):
     def log_concave(self) -> bool:
         """False: the tails are convex."""
         return False
+
+    @property
+    def tail_df(self) -> Real:
+        """1."""
+        return 1.0
 
     @property
     def location(self) -> Real:
