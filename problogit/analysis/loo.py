@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from problogit.analysis.left_out import LeftOutRows, distinct_rows, left_out_rows
-from problogit.analysis.loo_refits import Refits, refit_without
+from problogit.analysis.loo_refits import NO_REFITS, Refits, refit_without
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.pareto import good_k
+from problogit.core.priors.jeffreys import Jeffreys
 from problogit.data.rows import Array
 from problogit.errors import NotAvailableError
 from problogit.estimate import Estimate
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["REFITS", "LooResult", "is_posterior", "loo", "posterior_draws"]
 
 REFITS = ("auto", "all", "none")
+_PRIOR_GOES_TOO = (
+    "Jeffreys' prior is made of all rows, and a fit without one has another prior; here it is held "
+    "when a row is left out"
+)
 _LEAST_DRAWS = 100
 
 
@@ -184,7 +189,9 @@ def loo(estimate: Estimate, refit: str = "auto", progress: Progress = SILENT) ->
     bad = np.flatnonzero(~(values.pareto_k <= limit))
     bad = bad[np.argsort(-values.pareto_k[bad], kind="stable")]
     refits = None
-    if bad.size and refit != "none":
+    if bad.size and refit != "none" and isinstance(estimate.method.prior, Jeffreys):
+        refits = replace(NO_REFITS, failures=(_PRIOR_GOES_TOO,))
+    elif bad.size and refit != "none":
         refits = refit_without(estimate, first[bad], limited=refit == "auto", progress=progress)
     return _assembled(problem, values, refits, first, same, draws.flat.shape[0])
 

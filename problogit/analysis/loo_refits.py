@@ -20,7 +20,7 @@ from problogit.estimate import Estimate, Estimator, Status
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
 
-__all__ = ["MOST_REFITS", "MOST_SAMPLED", "Refits", "refit_without"]
+__all__ = ["MOST_REFITS", "MOST_SAMPLED", "NO_REFITS", "Refits", "refit_without"]
 
 MOST_REFITS = 100  # by importance sampling: a few seconds
 MOST_SAMPLED = 5  # by the sampler itself: some ten seconds
@@ -48,6 +48,10 @@ class Refits:
     below: Array
     n_sampled: int = 0
     failures: tuple[str, ...] = field(default=())
+
+
+_NONE = np.empty(0)
+NO_REFITS = Refits(np.empty(0, dtype=np.int64), _NONE, _NONE, _NONE)
 
 
 def refit_without(

@@ -106,7 +106,9 @@ def _check_posterior(estimate: Estimate) -> Checked:
     named = ", ".join(f"row {labels[i]} ({found.pareto_k[i]:.2f})" for i in bad[:_NAMED])
     more = f" and {bad.size - _NAMED} more" if bad.size > _NAMED else ""
     message = f"The posterior leans on single rows, by their Pareto k-hat: {named}{more}."
-    remedy = "Check these rows, and fit again without them; leave-one-out scores are not exact for them."
+    remedy = (
+        "Check these rows, and fit again without them. loo() does so for each of them, and its scores say it."
+    )
     return Checked(check, (Finding("influence", "warning", message, remedy),))
 
 

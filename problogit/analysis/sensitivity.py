@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from problogit.analysis.loo import posterior_draws
 from problogit.core.blocks import Array
+from problogit.core.firth import FirthLikelihood
+from problogit.core.firth_batch import penalized_values
 from problogit.core.pareto import smooth_weights, tail_length
 from problogit.core.priors.hierarchy import ResolvedHierarchy
+from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.errors import NotAvailableError, listed
 from problogit.estimate import Estimate
@@ -96,6 +99,8 @@ def _verdict(prior: float, likelihood: float, threshold: float) -> str:
 def _log_prior(estimate: Estimate, betas: Array) -> tuple[Array, ResolvedPrior | None, tuple[str, ...]]:
     """Log density of the part of the prior that is scaled, (n_draws,); the prior by column; what to know of it."""
     prior = estimate.method.prior_used(estimate)
+    if isinstance(prior, Jeffreys):
+        return _log_jeffreys(estimate, betas), None, ()
     if prior.joint:
         raise NotAvailableError(
             f"The sensitivity to this prior ({prior.describe()}) is not measured: it is not known here as a density of "
@@ -116,6 +121,14 @@ def _flat_notes(flat: NDArray[np.bool_], terms: tuple[str, ...]) -> tuple[str, .
     if not named:
         return ()
     return (f"Flat prior: {listed(named)}. What moves there goes with coefficients that have one.",)
+
+
+def _log_jeffreys(estimate: Estimate, betas: Array) -> Array:
+    """Half the log-determinant of the information at each draw, up to a constant, (n_draws,)."""
+    scaling = estimate.problem.scaling
+    like = estimate.problem.likelihood.in_coordinates(scaling.center, scaling.scale)
+    points = scaling.to_scaled(betas)
+    return penalized_values(FirthLikelihood(like), points) - like.batch(points)
 
 
 def _log_hyperprior(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import scipy.sparse
 from scipy.special import expit, gammaln, logsumexp
 
 import problogit as plg
@@ -312,6 +315,26 @@ def test_only_a_posterior_has_leave_one_out():
     assert not is_posterior(estimate)
     with pytest.raises(NotAvailableError, match="needs posterior draws, and MLE has none"):
         loo(estimate)
+
+
+def test_blocks_sparse_designs_and_copies_change_nothing(binary, monkeypatch):
+    _, estimate = binary
+    x, y, _ = small()
+    found = loo(estimate)
+    monkeypatch.setattr("problogit.analysis.left_out._BLOCK_VALUES", 1)
+    np.testing.assert_allclose(loo(estimate).elpd_i, found.elpd_i, rtol=1e-12)
+    sparse = plg.LogitModel.from_arrays(scipy.sparse.csr_array(x[:, None]), y.astype(int)).problem
+    other = loo(posterior(sparse, estimate.coefficients.flat))
+    np.testing.assert_allclose(other.elpd_i, found.elpd_i, rtol=1e-10)
+    np.testing.assert_allclose(other.pareto_k, found.pareto_k, rtol=1e-8, atol=1e-10)
+
+
+def test_under_jeffreys_prior_flagged_rows_are_not_refitted(monkeypatch):
+    _, estimate = influential()
+    estimate = replace(estimate, method=plg.Bayes(plg.Jeffreys()))
+    found = loo(estimate)
+    assert found.n_refitted == 0
+    assert "Jeffreys' prior is made of all rows" in found.notes[0]
 
 
 @pytest.mark.slow

@@ -170,6 +170,44 @@ def test_of_learned_scales_the_hyperprior_is_scaled():
     np.testing.assert_allclose(found["prior"], expected, atol=1e-9)
 
 
+def test_jeffreys_prior_is_scaled_as_the_root_of_the_determinant():
+    X, y = data(n=25)
+    X = X + 100.0  # far from zero, where the information of raw columns is nearly singular
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit = plg.LogitModel.from_arrays(X, y).fit(plg.Bayes(plg.Jeffreys(), sampler="laplace", rng=1))
+    found, draws = fit.prior_sensitivity(), fit.draws()
+    centred = np.column_stack([np.ones(25), X - 100.0])
+    shifted = draws.copy()
+    shifted[:, 0] += draws[:, 1:].sum(axis=1) * 100.0
+    p = expit(shifted @ centred.T)
+    information = np.einsum("kn,ni,nj->kij", p * (1 - p), centred, centred)
+    expected = power_scaled(np.ascontiguousarray(draws.T), 0.5 * np.linalg.slogdet(information)[1])
+    np.testing.assert_allclose(found["prior"], expected, atol=1e-7)
+    assert found[["contraction", "z_score"]].isna().all(axis=None)
+
+
+@pytest.mark.slow
+def test_z_scores_are_standard_normal_over_data_from_the_prior():
+    """300 data sets: mean 0 within 4 / sqrt(300) = 0.23, mean square 1 within 4 sqrt(2 / 300) = 0.33."""
+    random = np.random.default_rng(9)
+    prior = plg.Priors(plg.Normal(0.8), intercept=plg.Normal(0.8))
+    X = random.normal(size=(40, 2))
+    scores = []
+    while len(scores) < 300:
+        y = (random.random(40) < expit(np.column_stack([np.ones(40), X]) @ random.normal(0, 0.8, 3))).astype(
+            int
+        )
+        if 0 < y.sum() < 40:
+            method = plg.Bayes(prior, sampler="auto", rng=len(scores))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                scores.append(plg.LogitModel.from_arrays(X, y).fit(method).prior_sensitivity()["z_score"])
+    z = np.array(scores)[:, 1:]
+    np.testing.assert_allclose(z.mean(axis=0), 0, atol=0.23)
+    np.testing.assert_allclose((z**2).mean(axis=0), 1, atol=0.33)
+
+
 def test_a_saved_fit_answers_the_same(tmp_path):
     X, y = data(n=30)
     with warnings.catch_warnings():
