@@ -10,7 +10,8 @@ With q(x) the products x_a x_b, a <= b, and m(z) those of z, twice where a < b: 
     sum_i g4_i d_i^4 = m(z)' (sum_i g4_i q(x_i) q(x_i)') m(z).
 
 The derivatives of log(1 + exp(eta)) are p, w = p (1 - p), w (1 - 2p), w (1 - 6w) and w (1 - 2p)(1 - 12w); the last is
-at most 0.128, and at most w, which grows by at most exp(|d|). Hence, as long as no |d_i| exceeds 1, the error is at most
+at most 0.128, and at most w, which grows by at most exp(|d|). Hence, as long as no |d_i| exceeds 1, the error is at
+most
 
     |z|^5 / 120 sum_i m_i min(0.128, e w_i) |x_i|^5.
 """

@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 _WHITENED_VALUES = 25_000_000  # 200 MB: above this the design is not copied into the new columns
-_EXPANDED_FROM, _EXPANDED_UP_TO = 20_000, 23  # rows, columns: where sums of fourth powers pay
+_EXPANDED_FROM, _EXPANDED_UP_TO = 1000, 23  # rows, columns: where sums of fourth powers pay
 _DENSE_UP_TO = 2000  # columns: above, each coordinate is only divided by its own width
 NO_CURVATURE = (
     "The posterior has no curvature in some direction at its mode, so that it cannot be sampled: the data say next to "
