@@ -16,6 +16,7 @@ from problogit.analysis.comparability import offset_notes, require_same_rows
 from problogit.analysis.elpd import elpd_frame
 from problogit.analysis.fits import estimate_of
 from problogit.analysis.loo import LooResult, is_posterior, loo
+from problogit.analysis.monte_carlo import decimals_known, term_errors
 from problogit.analysis.paired import score_frame
 from problogit.errors import InputError, explain
 from problogit.estimate import Estimate, HasEstimate
@@ -247,13 +248,26 @@ def _readable(result: ComparisonResult, wide: pd.DataFrame, figures: tuple[str, 
     columns: dict[tuple[str, str], list[str]] = {}
     for label, estimate in result.estimates.items():
         rows = wide[label][list(figures)].to_numpy(dtype=float)
+        known = _known_decimals(estimate, result.prob, figures)
         columns[label, _kind_of(result, label)] = [
-            write(*row) if term in estimate.terms else "" for term, row in zip(wide.index, rows, strict=True)
+            write(*row, known.get(str(term), (8, 8, 8))) if term in estimate.terms else ""
+            for term, row in zip(wide.index, rows, strict=True)
         ]
     shown = pd.DataFrame(columns, index=wide.index)
     shown.columns = pd.MultiIndex.from_tuples(list(columns), names=["fit", "interval"])
     shown.attrs["prob"] = result.prob
     return shown
+
+
+def _known_decimals(
+    estimate: Estimate, prob: float, figures: tuple[str, str, str]
+) -> dict[str, tuple[int, int, int]]:
+    """Decimals of estimate and ends that the draws of a posterior settle, by term; empty for other fits."""
+    errors = term_errors(estimate, prob)
+    if errors is None:
+        return {}
+    decimals = [[decimals_known(float(error)) for error in errors[name]] for name in figures]
+    return dict(zip(estimate.terms, zip(*decimals, strict=True), strict=True))
 
 
 def _kind_of(result: ComparisonResult, label: str) -> str:
@@ -265,17 +279,26 @@ def _kind_of(result: ComparisonResult, label: str) -> str:
     return f"{100 * result.prob:g}% {' / '.join(kinds)}{of}" if kinds else "no interval"
 
 
-def _cell(estimate: float, lower: float, upper: float) -> str:
-    """``0.52 [0.11, 0.94]`` to two digits of a quarter of the interval, which is about its standard error."""
+def _cell(estimate: float, lower: float, upper: float, known: tuple[int, int, int]) -> str:
+    """``0.52 [0.11, 0.94]`` to two digits of a quarter of the interval, which is about its standard error.
+
+    No more than `known` decimals of each.
+    """
     ends = [abs(value) for value in (estimate, lower, upper) if np.isfinite(value)]
     size = (upper - lower) / 4 if np.isfinite([lower, upper]).all() else max(ends, default=0.0)
     digits = int(np.clip(1 - np.floor(np.log10(size)), 0, 8)) if size > 0 else 0
-    return _bracketed(*(_fixed(value, digits) for value in (estimate, lower, upper)))
+    ends_digits = min(digits, known[1], known[2])
+    shown = ((estimate, min(digits, known[0])), (lower, ends_digits), (upper, ends_digits))
+    return _bracketed(*(_fixed(value, max(0, most)) for value, most in shown))
 
 
-def _ratio_cell(estimate: float, lower: float, upper: float) -> str:
-    """``1.68 [1.12, 2.56]``, three significant digits each: an odds ratio's interval spans magnitudes."""
-    return _bracketed(*(_significant(value) for value in (estimate, lower, upper)))
+def _ratio_cell(estimate: float, lower: float, upper: float, known: tuple[int, int, int]) -> str:
+    """``1.68 [1.12, 2.56]``, three significant digits each: an odds ratio's interval spans magnitudes.
+
+    No more than `known` decimals of each.
+    """
+    values = (estimate, lower, upper)
+    return _bracketed(*(_significant(value, most) for value, most in zip(values, known, strict=True)))
 
 
 def _bracketed(estimate: str, lower: str, upper: str) -> str:
@@ -290,7 +313,12 @@ def _fixed(value: float, digits: int) -> str:
     return _significant(value) if abs(value) >= 1e6 else f"{value:.{digits}f}"
 
 
-def _significant(value: float) -> str:
-    if 1e3 <= abs(value) < 1e6:
-        return f"{value:,.0f}"
-    return "0" if value == 0 else f"{value:#.3g}".rstrip(".")
+def _significant(value: float, known: int = 8) -> str:
+    if value == 0 or not np.isfinite(value):
+        return "0" if value == 0 else f"{value:g}"
+    size = int(np.floor(np.log10(abs(value))))
+    digits = max(1, min(max(3, size + 1), size + 1 + known))
+    if not -5 < size < 6:
+        return f"{value:#.{min(3, digits)}g}".rstrip(".")
+    decimals = digits - 1 - size
+    return f"{round(value, decimals):,.{max(0, decimals)}f}"

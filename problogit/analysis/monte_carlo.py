@@ -8,6 +8,7 @@ those that the fit's diagnostics show: bulk for centres, tail for ends of interv
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from problogit.core.coefficients import DrawnCoefficients, check_kind, highest_d
 from problogit.data.rows import Array
 from problogit.estimate import Estimate
 
-__all__ = ["quantile_error", "term_errors"]
+__all__ = ["decimals_known", "quantile_error", "term_errors"]
 
 _ONE_SD = ndtr(np.array([[-1.0], [1.0]]))  # a normal distribution's points at -1 and 1 standard deviation
 
@@ -71,6 +72,16 @@ def term_errors(
         "or_upper": exp_half(ends[1]),
         "prob_positive": sign_error,
     }
+
+
+def decimals_known(error: float) -> int:
+    """Decimals of a number that was computed by simulation: its Monte Carlo error is below one unit of the last.
+
+    Between -8 (to the hundred millions) and 8; 8 also where the error is not known.
+    """
+    if not math.isfinite(error) or error <= 0:
+        return 8 if error != math.inf else -8
+    return min(8, max(-8, math.floor(-math.log10(error))))
 
 
 def quantile_error(ordered: Array, level: Array, ess: Array) -> Array:

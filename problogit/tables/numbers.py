@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from problogit.analysis.monte_carlo import decimals_known
+
 __all__ = [
     "MISSING",
     "count",
@@ -25,16 +27,6 @@ def decimals_for(uncertainty: float, digits: int = 2) -> int:
     if not math.isfinite(uncertainty) or uncertainty <= 0:
         return 3
     return min(8, max(0, digits - 1 - math.floor(math.log10(uncertainty))))
-
-
-def decimals_known(error: float) -> int:
-    """Decimals of a number that was computed by simulation: its Monte Carlo error is below one unit of the last.
-
-    Between -8 (to the hundred millions) and 8; 8 also where the error is not known.
-    """
-    if not math.isfinite(error) or error <= 0:
-        return 8 if error != math.inf else -8
-    return min(8, max(-8, math.floor(-math.log10(error))))
 
 
 def fixed(value: float, decimals: int) -> str:
