@@ -115,5 +115,5 @@ def _describe_run(run: NutsRun, settings: NutsSettings) -> str:
     ended = " (interrupted)" if run.interrupted else ""
     return (
         f"{run.engine} in whitened coordinates, {chains} chains of {settings.tune} + {draws} steps{ended} in {where}, "
-        f"{run.gradients} gradient evaluations"
+        f"{run.gradients} gradient evaluations, target acceptance {settings.target_accept:g}"
     )

@@ -258,6 +258,16 @@ def test_local_scales_of_a_horseshoe_carry_their_terms(tmp_path):
     assert plg.load(tmp_path / "fit.zip").hyperparameters(local=True).equals(everything)
 
 
+@pytest.mark.filterwarnings("ignore::problogit.errors.ConvergenceWarning")  # too short to be judged well
+@pytest.mark.parametrize(
+    ("prior", "asked", "used"),
+    [(PRIORS["horseshoe"], None, "0.9"), (PRIORS["horseshoe"], 0.7, "0.7"), (PRIORS["normal"], None, "0.8")],
+)
+def test_steps_are_finer_under_a_horseshoe_unless_told_otherwise(prior, asked, used):
+    found = plg.Bayes(prior, draws=10, tune=10, chains=2, rng=1, target_accept=asked).estimate(problem())
+    assert found.provenance.engine.endswith(f"target acceptance {used}")
+
+
 def test_hyperparameters_count_in_the_diagnostics():
     this = problem()
     prior = PRIORS["horseshoe"].hierarchy(this)

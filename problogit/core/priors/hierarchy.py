@@ -75,6 +75,11 @@ class ResolvedHierarchy:
         return False
 
     @property
+    def local(self) -> bool:
+        """Whether some coefficients have scales of their own."""
+        return not all(block.mixture.shared for block in self.blocks)
+
+    @property
     def size(self) -> int:
         """Number of hyperparameters."""
         return sum(block.mixture.size for block in self.blocks)
