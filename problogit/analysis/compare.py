@@ -250,8 +250,8 @@ def _readable(result: ComparisonResult, wide: pd.DataFrame, figures: tuple[str, 
         rows = wide[label][list(figures)].to_numpy(dtype=float)
         known = _known_decimals(estimate, result.prob, figures)
         columns[label, _kind_of(result, label)] = [
-            write(*row, known.get(str(term), (8, 8, 8))) if term in estimate.terms else ""
-            for term, row in zip(wide.index, rows, strict=True)
+            write(estimated, lower, upper, known.get(str(term), (8, 8, 8))) if term in estimate.terms else ""
+            for term, (estimated, lower, upper) in zip(wide.index, rows.tolist(), strict=True)
         ]
     shown = pd.DataFrame(columns, index=wide.index)
     shown.columns = pd.MultiIndex.from_tuples(list(columns), names=["fit", "interval"])

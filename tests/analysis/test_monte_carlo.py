@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from analysis_cases import Given, problem_of, simulated
 
+from problogit.analysis.compare import compare_estimates
 from problogit.analysis.monte_carlo import quantile_error, term_errors
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.estimators.mle import MLE
@@ -37,7 +40,8 @@ def test_errors_against_arviz_stats(estimate):
         return np.asarray(array_stats.mcse(values, chain_axis=0, draw_axis=1, method=method, **options))
 
     np.testing.assert_allclose(errors["estimate"], theirs(chains, "mean"), rtol=0.1)
-    np.testing.assert_allclose(errors["std_error"], theirs(chains, "sd"), rtol=0.33)
+    # arviz-stats 1.x takes the effective size of squares, which are less correlated; ours is never smaller by much.
+    np.testing.assert_allclose(errors["std_error"], theirs(chains, "sd"), rtol=0.5)
     np.testing.assert_allclose(errors["lower"], theirs(chains, "quantile", prob=0.05), rtol=0.33)
     np.testing.assert_allclose(errors["or_upper"], theirs(np.exp(chains), "quantile", prob=0.95), rtol=0.33)
     np.testing.assert_allclose(errors["odds_ratio"], theirs(np.exp(chains), "median"), rtol=0.33)
@@ -63,3 +67,16 @@ def test_highest_density_ends_have_errors_and_units_scale_them(estimate):
 
 def test_estimates_that_are_no_posterior_have_no_monte_carlo_error():
     assert term_errors(MLE().estimate(problem_of(*simulated()))) is None
+
+
+def test_comparison_tables_show_what_the_draws_settle():
+    """800 draws of standard deviation 0.3 leave one decimal of the ends, and two of the centres."""
+    rng = np.random.default_rng(5)
+    problem = problem_of(*simulated())
+    drawn = Given(DrawnCoefficients(rng.normal(0.4321, 0.3, size=(4, 200, problem.n_terms)))).estimate(
+        problem
+    )
+    errors = term_errors(drawn)
+    assert (errors["lower"] > 0.01).all()
+    cell = compare_estimates({"drawn": drawn, "mle": MLE().estimate(problem)}).table.iloc[1, 0]
+    assert re.fullmatch(r"0\.4\d? \[-0\.\d, 1\.\d\]", cell), cell
