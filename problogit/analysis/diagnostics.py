@@ -7,6 +7,7 @@ dispersion) are made by default where that takes a fraction of a second, and it 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,13 @@ _LATER = "it takes longer: diagnostics(full=True)"
 _ROW_CHECKS = ("influence of single rows", "outcomes against the fit", "link test")
 _GRAM = 1e9  # products that the information matrix may take in passing
 _COLUMNS = 300
+# The samplers' own policy (estimators.posterior_checks), in words.
+SAMPLER_LIMITS = MappingProxyType(
+    {
+        "r_hat": "r-hat 1.01, effective sample size 400 (Vehtari et al. 2021)",
+        "k_hat": "k-hat 0.7, effective sample size 400 (Vehtari et al. 2024)",
+    }
+)
 # Within one severity what decides whether there is an estimate at all comes first, then what an engine says of itself.
 _FIRST = ("interrupted", "convergence", "separation", "constant-response", "aliased", "separation-unchecked")
 
@@ -121,12 +129,29 @@ def diagnostics(estimate: Estimate, full: bool | None = None) -> Diagnostics:
 def _first_checks(estimate: Estimate, found: list[Finding]) -> list[Check]:
     """What every fit is asked: whether it is where it should be, and whether the data separate."""
     codes = {finding.code for finding in found}
-    converged = Check("convergence", "yes" if estimate.status.ended else "no")
+    converged = _convergence(estimate)
     if "separation-unchecked" in codes:
         reason = next(f.message for f in found if f.code == "separation-unchecked")
         return [converged, Check("separation", reason, done=False)]
     separated = "separation" in codes or "constant-response" in codes
     return [converged, Check("separation", "yes" if separated else "none")]
+
+
+def _convergence(estimate: Estimate) -> Check:
+    """Whether the optimiser or the sampler came where it should; of a sampler with the worst of its figures."""
+    ended = "yes" if estimate.status.ended else "no"
+    sampled = estimate.details.effective_sizes if is_posterior(estimate) else None
+    if sampled is None:
+        return Check("convergence", ended)
+    columns = estimate.method.summary_columns(estimate)
+    figures = [
+        f"largest {name} {float(np.max(columns[column])):.3f}"
+        for column, name in (("r_hat", "r-hat"), ("k_hat", "k-hat"))
+        if column in columns and not np.isnan(columns[column]).all()
+    ]
+    figures.append(f"smallest effective sample size {float(np.min(sampled)):.0f}")
+    limits = [limit for column, limit in SAMPLER_LIMITS.items() if column in columns]
+    return Check("convergence", f"{ended}; {', '.join(figures)}", ", ".join(limits))
 
 
 def _row_checks(estimate: Estimate, full: bool | None) -> list[Checked]:

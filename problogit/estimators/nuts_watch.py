@@ -30,6 +30,7 @@ STATISTICS = {
     "acceptance_rate": "mean_tree_accept",
 }
 _LEAST_DRAWS = 50  # of a chain that was interrupted: below this r-hat and effective sample sizes say nothing
+_TIMES_AS_MANY = 4
 _BETWEEN_REPORTS = 50
 
 
@@ -129,7 +130,7 @@ class Watch:
     def so_far(self) -> tuple[Array, dict[str, NDArray[Any]]]:
         """The draws of an interrupted run: chains of one length, as many draws in all as can be had.
 
-        Two chains or more where two have draws enough: a single chain cannot be checked.
+        `best_chains` chooses.
 
         Returns
         -------
@@ -166,8 +167,8 @@ class Watch:
             )
         reason = str(error).strip().splitlines()
         return EstimationError(
-            f"The sampler failed when {made}: {reason[0] if reason else type(error).__name__} The other chains were "
-            "stopped."
+            f"The sampler failed when {made}: {(reason[0] if reason else type(error).__name__).rstrip('.')}. The other "
+            "chains were stopped."
         )
 
 
@@ -180,12 +181,16 @@ def nothing_to_return(longest: int, tune: int) -> KeyboardInterrupt:
 
 
 def best_chains(lengths: dict[int, int], draws: int) -> tuple[list[int], int]:
-    """Chains and a common length that make the most draws, from two chains or more where there are two."""
+    """Chains and a common length that make the most draws.
+
+    Two chains or more where there are two, because a single one cannot be checked; unless that alone has over four
+    times as many draws.
+    """
     least = min(_LEAST_DRAWS, draws)
     usable = sorted((chain for chain in lengths if lengths[chain] >= least), key=lambda c: -lengths[c])
     sizes = [(count * lengths[usable[count - 1]], count) for count in range(1, len(usable) + 1)]
-    several = sizes[1:] or sizes
-    if not several:
+    if not sizes:
         return [], 0
-    count = max(several)[1]
+    most, count = max(sizes[1:] or sizes)
+    count = 1 if sizes[0][0] > _TIMES_AS_MANY * most else count
     return sorted(usable[:count]), lengths[usable[count - 1]]

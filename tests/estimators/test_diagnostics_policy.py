@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import replace
 from types import MappingProxyType
@@ -13,10 +14,12 @@ from click.testing import CliRunner
 
 import problogit as plg
 from problogit import cli
+from problogit.analysis.diagnostics import SAMPLER_LIMITS
 from problogit.errors import ConvergenceWarning
 from problogit.estimate import Status
 from problogit.estimators import nuts
 from problogit.estimators.nuts_op import NutsRun
+from problogit.estimators.posterior_checks import LARGEST_R_HAT, LEAST_ESS
 
 DRAWS = 800
 
@@ -151,4 +154,12 @@ def test_a_sound_run_is_trusted(sampler):
     fit = plg.fit("y ~ x", table(), plg.Bayes(plg.Normal(1.0), rng=1))
     assert fit.status is Status.CONVERGED
     assert fit.diagnostics().trusted
-    assert "Checked: convergence: yes" in str(fit.diagnostics())
+    text = str(fit.diagnostics())
+    assert re.search(
+        r"Checked: convergence: yes; largest r-hat 1\.0\d\d, smallest effective sample size \d{4}", text
+    )
+
+
+def test_the_limits_in_words_are_those_of_the_policy():
+    assert f"r-hat {LARGEST_R_HAT}, effective sample size {LEAST_ESS} " in SAMPLER_LIMITS["r_hat"]
+    assert f"effective sample size {LEAST_ESS} " in SAMPLER_LIMITS["k_hat"]
