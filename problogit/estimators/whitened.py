@@ -20,6 +20,7 @@ from problogit.core.density import DenseDensity
 from problogit.core.expansion import Expansion, expand
 from problogit.core.importance import far_share
 from problogit.core.likelihood import BinomialLikelihood
+from problogit.core.priors.normal import Normal
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.scaling import Scaling
 from problogit.errors import EstimationError
@@ -40,6 +41,10 @@ __all__ = [
 ]
 
 _WHITENED_VALUES = 25_000_000  # 200 MB: above this the design is not copied into the new columns
+_ROUNDS, _SETTLED = (
+    8,
+    0.1,
+)  # of widths of stand-ins: most rounds, and the change of a log square that ends them
 _EXPANDED_FROM, _EXPANDED_UP_TO = 1000, 23  # rows, columns: where sums of fourth powers pay
 _DENSE_UP_TO = 2000  # columns: above, each coordinate is only divided by its own width
 NO_CURVATURE = (
@@ -238,8 +243,47 @@ def _gaussian_shape(problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProbl
             except EstimationError:
                 if prior.log_concave:
                     raise
-    tame, best = find_mode(problem, prior.stand_in())
-    return tame, best.gamma, _root_at(tame.objective, best.gamma), False
+    return *_stand_in_shape(problem, prior), False
+
+
+def _stand_in_shape(problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Array, Array]:
+    """The mode and the root under Gaussian stand-ins of the priors.
+
+    A stand-in for a prior with a kink has the prior's own width at first, and then the width that suits the posterior:
+    the precision l2 + l1 / (sqrt(2) m), with m the root mean square of the coefficient under the stand-in posterior.
+    But for the root of two this is the Laplace density as a mixture of normals, its mixing variable at its mean (the
+    variational Bayesian lasso); with it the width is the prior's own where the data say nothing.
+    """
+    stand_in, before = prior.stand_in(), None
+    for _ in range(_ROUNDS):
+        tame, best = find_mode(problem, stand_in)
+        root = _root_at(tame.objective, best.gamma)
+        if prior.smooth or root.ndim == 1:
+            break
+        square = _mean_square(prior, tame.scaling, best.gamma, root)
+        if before is not None and np.abs(np.log(square / before)).max() < _SETTLED:
+            break
+        stand_in, before = _narrowed(prior, square), square
+    return tame, best.gamma, root
+
+
+def _mean_square(prior: ResolvedPrior, scaling: Scaling, gamma: Array, root: Array) -> Array:
+    """Mean square about its prior's location of each coefficient under a normal posterior of gamma."""
+    center = prior.own_points(scaling.to_original(gamma)) - prior.loc
+    return np.asarray(center**2 + np.square(prior.own_points(scaling.to_original(root.T))).sum(axis=0))
+
+
+def _narrowed(prior: ResolvedPrior, square: Array) -> ResolvedPrior:
+    """Stand-ins of the width that suits these mean squares."""
+    blocks = []
+    for index, family in prior.blocks:
+        if family.smooth:
+            blocks.append((index, family.stand_in()))
+            continue
+        location = np.broadcast_to(family.location, index.shape).astype(np.float64)
+        precision = family.curvature(location) + family.l1_strength / np.sqrt(2 * square[index])
+        blocks.append((index, Normal(1.0 / np.sqrt(precision), location)))
+    return replace(prior, blocks=tuple(blocks))
 
 
 def find_mode(problem: Problem, prior: ResolvedPrior) -> tuple[ScaledProblem, Optimum]:
