@@ -144,6 +144,9 @@ def estimate_from_tree(
         The tree does not belong to the problem; the message names what differs.
     """
     started = time.perf_counter()
+    if problem.weights_type == "sampling":
+        remedy = "Sampling weights make no likelihood, hence no posterior."
+        raise InputError(explain("weights_type", "must be 'frequency' or 'importance'", "sampling", remedy))
     method = ExternalPosterior(variable=variable) if prior is None else ExternalPosterior(prior, variable)
     found = read_tree(tree, problem, variable)
     coefficients = DrawnCoefficients(found.chains)

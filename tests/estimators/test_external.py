@@ -258,6 +258,11 @@ def test_wrong_arguments_are_named(model, bayes):
     tree = tree_of(groups_of(bayes))
     with pytest.raises(InputError, match="model must be a LogitModel"):
         plg.Fit.from_datatree(bayes, tree)
+    weighted = plg.LogitModel(
+        "passed ~ hours + prep", table(), weights=np.full(N, 1.5), weights_type="sampling"
+    )
+    with pytest.raises(InputError, match="Sampling weights make no likelihood"):
+        plg.Fit.from_datatree(weighted, tree)
     with pytest.raises(InputError, match="prior must be a prior"):
         plg.Fit.from_datatree(model, tree, prior=2.5)
 

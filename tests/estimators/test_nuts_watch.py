@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -139,3 +139,15 @@ def test_a_density_that_fails_is_not_taken_for_an_interrupt(error):
     expected = EstimationError if isinstance(error, RuntimeError) else ValueError
     with pytest.raises(expected, match="the density broke"):
         nuts_op.run_nuts(Broken(), np.zeros((1, 2)), settings, 1, SILENT)
+
+
+def test_refits_are_not_averaged_over_one_that_was_interrupted(monkeypatch):
+    original = plg.MLE.estimate
+
+    def stopped(self, problem, progress=SILENT):
+        return replace(original(self, problem, progress), status=Status.INTERRUPTED)
+
+    fit = model().fit(plg.MLE())
+    monkeypatch.setattr(plg.MLE, "estimate", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        fit.scores(resample="folds")
