@@ -90,7 +90,11 @@ class Watch:
             self._report(draw.tuning)
 
     def _report(self, tuning: bool) -> None:
-        note = "tuning" if tuning and not self.divergences else f"{self.divergences} divergences"
+        note = (
+            "tuning"
+            if tuning and not self.divergences
+            else f"{self.divergences} divergence{'s' if self.divergences != 1 else ''}"
+        )
         try:
             self.progress.advance(self.unreported, note)
         except KeyboardInterrupt:  # a progress display with a button to stop
