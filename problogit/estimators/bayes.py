@@ -54,8 +54,9 @@ class Bayes(Estimator):
 
     Parameters
     ----------
-    prior : Prior or Priors, default Normal(2.5, autoscale=True)
-        Of the coefficients that are reported; the intercept is flat unless `Priors` says otherwise.
+    prior : Prior, Priors, Horseshoe or Jeffreys, default Normal(2.5, autoscale=True)
+        Of the coefficients that are reported; the intercept is flat unless `Priors` says otherwise. A scale may have a
+        prior itself: ``Normal(scale=HalfNormal(1))``.
     sampler : str, default "nuts"
         ``nuts``: Hoffman & Gelman (2014), as PyMC implements it. ``laplace``: draws of a multivariate t at the mode
         with the curvature there, with Pareto-smoothed importance weights; a posterior where k-hat is below 0.7 and
