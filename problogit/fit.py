@@ -127,7 +127,8 @@ class Fit:
         -------
         DataFrame
             ``estimate, std_error, lower, upper, interval`` and then ``statistic, p_value`` or
-            ``r_hat, ess_bulk, ess_tail, prob_positive``; by formula term ``test, statistic, df, p_value``.
+            ``r_hat, ess_bulk, ess_tail, prob_positive`` (``k_hat, ess, prob_positive`` of the Laplace sampler); by
+            formula term ``test, statistic, df, p_value``.
         """
         if terms:
             return term_table.term_table(self.estimate, prob, interval)

@@ -57,6 +57,24 @@ def test_formats_hold_the_library_s_numbers(exam, table, shape):
     assert found == pytest.approx(expected, rel=1e-12 if shape != "markdown" else 1e-3)
 
 
+def test_the_laplace_sampler_is_chosen_by_name_and_refuses_in_one_line(exam, tmp_path):
+    result = run("fit", exam, "passed ~ hours", "--method", "bayes", "--sampler", "laplace", "--seed", "1")
+    assert result.exit_code == 0
+    assert "Laplace sampler, 4000 draws" in result.stdout
+    assert "k-hat" in result.stdout
+    wrong = run("fit", exam, "passed ~ hours", "--sampler", "auto")
+    assert wrong.exit_code == 2
+    assert "--sampler goes with --method bayes" in wrong.stderr
+    path = tmp_path / "apart.csv"
+    x = np.linspace(-1, 1, 20)
+    pd.DataFrame({"x": x, "y": (x > 0).astype(int)}).to_csv(path, index=False)
+    options = ("--method", "bayes", "--prior", "cauchy(2.5)", "--sampler", "laplace")
+    refused = run("fit", str(path), "y ~ x - 1", *options)
+    assert refused.exit_code == 2
+    assert refused.stdout == ""
+    assert "are not a posterior here" in refused.stderr
+
+
 def test_penalized_and_prior_go_through(exam, table):
     result = run(
         "fit", exam, "passed ~ hours", "--method", "penalized", "--prior", "laplace(0.5)", "--format", "json"
