@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit.core.blocks import Array
-from problogit.estimators.nuts_watch import STATISTICS, ChainStopped, NutsSettings, Watch
+from problogit.estimators.nuts_watch import STATISTICS, NutsSettings, Watch
 from problogit.progress import Progress
 
 __all__ = ["Density", "NutsRun", "NutsSettings", "processes_for", "run_nuts"]
@@ -139,7 +139,7 @@ def run_nuts(
             potential=_metric(density.size), target_accept=settings.target_accept, compile_kwargs=_NO_COMPILER
         )
         step.integrator = CpuLeapfrogIntegrator(step.potential, _Direct(_Recall(density)))
-        try:
+        with watch.ending(ParallelSamplingError):
             raw = pm.sample(
                 draws=settings.draws,
                 tune=settings.tune,
@@ -158,17 +158,6 @@ def run_nuts(
                 blas_cores=None,
                 compile_kwargs=_NO_COMPILER,
             )
-        except (KeyboardInterrupt, ChainStopped):
-            watch.interrupted = True
-        except Exception as error:
-            if (
-                not watch.interrupted
-            ):  # else PyMC has swallowed Ctrl-C, and then failed on chains without draws
-                if isinstance(error, (RuntimeError, ParallelSamplingError, EOFError, OSError)):
-                    raise watch.failure(error) from error
-                raise
-        finally:
-            progress.finish()
     if raw is None or not watch.complete:
         draws, found = watch.so_far()
         seconds = time.perf_counter() - began

@@ -131,6 +131,22 @@ class Watch:
         finally:
             signal.signal(signal.SIGINT, before)
 
+    @contextmanager
+    def ending(self, failure: type[Exception]) -> Iterator[None]:
+        """Around PyMC's sampling: an interrupt ends it quietly, a failed chain (also by `failure`) as what it is."""
+        try:
+            yield
+        except (KeyboardInterrupt, ChainStopped):
+            self.interrupted = True
+        except Exception as error:
+            # After Ctrl-C, which PyMC swallows, it goes on and may fail on chains without draws.
+            if not self.interrupted:
+                if isinstance(error, (RuntimeError, EOFError, OSError, failure)):
+                    raise self.failure(error) from error
+                raise
+        finally:
+            self.progress.finish()
+
     def so_far(self) -> tuple[Array, dict[str, NDArray[Any]]]:
         """The draws of an interrupted run: chains of one length, as many draws in all as can be had.
 
