@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit, logit
 
+from problogit.analysis.replicates import drawn_events
 from problogit.core.blocks import Array
 from problogit.core.coefficients import as_dense
 from problogit.core.priors.base import ResolvablePrior
@@ -198,8 +199,8 @@ def _simulated(
     for start in range(0, rows.n_obs, step):
         block = slice(start, start + step)
         eta = as_dense(rows.X[block] @ betas.T) + rows.offset[block, None]
-        count = np.rint(trials[block, None]).astype(np.int64)
-        events += weight[block] @ random.binomial(count, expit(eta))
+        count = np.rint(trials[block]).astype(np.int64)
+        events += weight[block] @ drawn_events(count, np.asarray(expit(eta)), random)
         mass = np.broadcast_to((trials * weight)[block, None], eta.shape)
         place = np.clip((eta + _REACH) / _STEP, 0, n_cells - 1).astype(np.int64)
         cells += np.bincount(place.ravel(), mass.ravel(), n_cells)

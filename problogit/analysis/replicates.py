@@ -19,6 +19,7 @@ from problogit.validation import check_integer, seed_sequence
 __all__ = [
     "coefficient_draws",
     "distribution_label",
+    "drawn_events",
     "posterior_predictive",
     "replicated_blocks",
     "unit_trials",
@@ -124,4 +125,11 @@ def replicated_blocks(
     for start in range(0, rows.n_obs, step):
         block = slice(start, min(start + step, rows.n_obs))
         p = expit(as_dense(rows.X[block] @ betas.T) + rows.offset[block, None])
-        yield block, random.binomial(trials[block, None], p), p
+        yield block, drawn_events(trials[block], p, random), p
+
+
+def drawn_events(trials: NDArray[np.int64], p: Array, random: np.random.Generator) -> NDArray[np.int64]:
+    """Binomial random numbers, trials (n_rows,) and probabilities (n_rows, n_draws) -> (n_rows, n_draws)."""
+    if np.all(trials == 1):  # many times faster
+        return (random.random(p.shape) < p).astype(np.int64)
+    return np.asarray(random.binomial(trials[:, None], p), dtype=np.int64)

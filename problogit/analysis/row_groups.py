@@ -102,6 +102,7 @@ def _of_design(estimate: Estimate, by: str) -> tuple[NDArray[np.int64], list[str
 
 
 def _of_numbers(values: Array) -> tuple[NDArray[np.int64], list[str]]:
+    values = values + 0.0  # no minus zero
     found, codes = np.unique(values, return_inverse=True)
     if found.size <= _FEW_VALUES:
         return codes.astype(np.int64), [f"{value:g}" for value in found]
@@ -112,4 +113,8 @@ def _of_numbers(values: Array) -> tuple[NDArray[np.int64], list[str]]:
     groups[order] = place
     ends = np.append(starts[1:], values.size) - 1
     ordered = values[order]
-    return groups, [f"{ordered[a]:.4g} to {ordered[b]:.4g}" for a, b in zip(starts, ends, strict=True)]
+    return groups, [_range(ordered[a], ordered[b]) for a, b in zip(starts, ends, strict=True)]
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
