@@ -24,7 +24,7 @@ _LEAST = 1000  # proposals: fewer tell too little about the tail of the ratios
 _MOST = 16  # proposals for one draw that is wanted
 _FIRST_ROWS = 5e8  # rows times proposals of the first round: a few seconds
 _ALL_ROWS = 4e9
-_VALUES = 4e7  # proposals times coefficients: 320 MB
+_VALUES = 2e7  # proposals times coefficients: 160 MB
 
 
 @dataclass(frozen=True, eq=False)

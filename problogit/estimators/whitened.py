@@ -46,6 +46,7 @@ _ROUNDS, _SETTLED = (
     0.1,
 )  # of widths of stand-ins: most rounds, and the change of a log square that ends them
 _EXPANDED_FROM, _EXPANDED_UP_TO = 1000, 23  # rows, columns: where sums of fourth powers pay
+_COSTLY_COLUMNS = 50  # whose product with a point costs as much as an exponential
 _DENSE_UP_TO = 2000  # columns: above, each coordinate is only divided by its own width
 NO_CURVATURE = (
     "The posterior has no curvature in some direction at its mode, so that it cannot be sampled: the data say next to "
@@ -134,10 +135,9 @@ class WhitenedPosterior:
 
     @property
     def rows_per_point(self) -> float:
-        """How many rows `log_density` reads for one of many points, on average over the proposals."""
-        if self.expansion is None:
-            return self.source.n_rows
-        return self.source.n_rows * far_share(self.expansion.radius, self.size)
+        """How many rows of few columns `log_density` might read for one of many points, on average over proposals."""
+        rows = self.source.n_rows * (1 + self.size / _COSTLY_COLUMNS)
+        return rows if self.expansion is None else rows * far_share(self.expansion.radius, self.size)
 
     def with_fast_gradients(self) -> WhitenedPosterior:
         """The same density, whose design is multiplied by `root` once and for all where memory allows."""
