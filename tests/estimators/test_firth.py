@@ -414,7 +414,7 @@ def test_options_that_do_not_go_with_it_are_refused(data):
         plg.Jeffreys(flic="no")
     fit = plg.fit("y ~ x", data, FIRTH)
     with pytest.raises(NotAvailableError, match="no form by column"):
-        fit.pymc_model()
+        plg.Jeffreys().resolve(fit.estimate.problem)
     with pytest.raises(NotAvailableError, match="kind='lr'"):
         fit.test("x", "score")
 
