@@ -177,6 +177,11 @@ class Details:
         return {}
 
     @property
+    def learned(self) -> Mapping[str, tuple[tuple[str, ...], Array, Array]]:
+        """Of each hyperparameter: its terms (none: one for all), draws, and r-hat with bulk and tail ESS (..., 3)."""
+        return {}
+
+    @property
     def row_refusal(self) -> str:
         """Why these draws must not be reweighted by the likelihood of rows; empty where they may."""
         return ""

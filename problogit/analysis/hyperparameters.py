@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from problogit.core.priors.used import hyperparameter_terms
 from problogit.estimate import Estimate
-from problogit.estimators.posterior import BayesDetails
 from problogit.validation import check_probability
 
 if TYPE_CHECKING:
@@ -38,19 +36,16 @@ def hyperparameters(estimate: Estimate, prob: float = 0.95, local: bool = False)
     import pandas as pd
 
     check_probability("prob", prob)
-    details = estimate.details
     rows: dict[str, tuple[float | str, ...]] = {}
-    if isinstance(details, BayesDetails):
-        for name, draws in details.extra.items():
-            terms = hyperparameter_terms(details.prior, name)
-            if terms and not local:
-                continue
-            flat = draws.reshape(draws.shape[0] * draws.shape[1], -1)
-            ends = np.quantile(flat, [0.5, (1 - prob) / 2, (1 + prob) / 2], axis=0)
-            figures = details.extra_figures[name].reshape(-1, 3)
-            labels = [f"{name}[{term}]" for term in terms] or [name]
-            for j, label in enumerate(labels):
-                rows[label] = (*ends[:, j].tolist(), "credible-eti", *figures[j].tolist())
+    for name, (terms, draws, judged) in estimate.details.learned.items():
+        if terms and not local:
+            continue
+        flat = draws.reshape(draws.shape[0] * draws.shape[1], -1)
+        ends = np.quantile(flat, [0.5, (1 - prob) / 2, (1 + prob) / 2], axis=0)
+        figures = judged.reshape(-1, 3)
+        labels = [f"{name}[{term}]" for term in terms] or [name]
+        for j, label in enumerate(labels):
+            rows[label] = (*ends[:, j].tolist(), "credible-eti", *figures[j].tolist())
     index = pd.Index(list(rows), name="hyperparameter", dtype=object)
     table = pd.DataFrame(list(rows.values()), index=index, columns=list(_COLUMNS))
     table.attrs["prob"] = prob

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from problogit.core.blocks import Array
-from problogit.core.priors.used import UsedPrior
+from problogit.core.priors.used import UsedPrior, hyperparameter_terms
 from problogit.estimate import Details, FitStats
 from problogit.problem import Problem
 
@@ -62,6 +62,14 @@ class BayesDetails(Details):
     def hyperparameters(self) -> Mapping[str, Array]:
         """`extra`."""
         return self.extra
+
+    @property
+    def learned(self) -> Mapping[str, tuple[tuple[str, ...], Array, Array]]:
+        """Of `extra` and `extra_figures`."""
+        return {
+            name: (hyperparameter_terms(self.prior, name), draws, self.extra_figures[name])
+            for name, draws in self.extra.items()
+        }
 
     @property
     def posterior_mode(self) -> Array | None:
