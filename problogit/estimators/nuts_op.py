@@ -125,8 +125,9 @@ def run_nuts(
         Ctrl-C before there were draws to return.
     """
     import pymc as pm
+    from pymc.blocking import RaveledVars
     from pymc.sampling.parallel import ParallelSamplingError
-    from pymc.step_methods.hmc.integration import CpuLeapfrogIntegrator
+    from pymc.step_methods.hmc.integration import State
 
     began = time.perf_counter()
     processes = processes_for(settings.chains, settings.cores)
@@ -138,7 +139,7 @@ def run_nuts(
         step = pm.NUTS(
             potential=_metric(density.size), target_accept=settings.target_accept, compile_kwargs=_NO_COMPILER
         )
-        step.integrator = CpuLeapfrogIntegrator(step.potential, _Direct(_Recall(density)))
+        step.integrator = _Leapfrog(step.potential, _Recall(density), State, RaveledVars)
         with watch.ending(ParallelSamplingError):
             raw = pm.sample(
                 draws=settings.draws,
@@ -214,15 +215,44 @@ def _as_operation(density: Density) -> Any:
 
 
 @dataclass(frozen=True)
-class _Direct:
-    """What PyMC's leapfrog integrator reads of a compiled log density, without the machinery around the call.
+class _Leapfrog:
+    """The steps of PyMC's leapfrog integrator, on a density that takes and returns arrays as they are.
 
-    The integrator calls the function thousands of times a second; the arguments need no check and no conversion.
+    PyMC's own asks a compiled PyTensor function, and BLAS for sums of a few numbers, thousands of times a second.
+
+    Attributes
+    ----------
+    potential : object
+        PyMC's metric.
+    density : callable
+        z -> log density and gradient.
+    state, vector : type
+        PyMC's types of a point in phase space and of its position.
     """
 
-    _pytensor_function: Callable[[Array], tuple[float, Array]]
-    _raveled_inputs: bool = True
-    dtype: str = "float64"
+    potential: Any
+    density: Callable[[Array], tuple[float, Array]]
+    state: Callable[..., Any]
+    vector: Callable[..., Any]
+
+    def compute_state(self, q: Any, p: Array) -> Any:
+        """The point at position q with momentum p."""
+        value, gradient = self.density(q.data)
+        velocity = self.potential.velocity(p)
+        energy = self.potential.energy(p, velocity=velocity) - value
+        return self.state(q, p, velocity, gradient, energy, value, 0)
+
+    def step(self, epsilon: Any, state: Any) -> Any:
+        """Half a step of the momentum, a step of the position, half a step of the momentum."""
+        length = float(epsilon)
+        p = state.p + 0.5 * length * state.q_grad
+        velocity = self.potential.velocity(p)
+        q = state.q.data + length * velocity
+        value, gradient = self.density(q)
+        p += 0.5 * length * gradient
+        energy = self.potential.velocity_energy(p, velocity) - value
+        index = state.index_in_trajectory + (1 if length > 0 else -1)
+        return self.state(self.vector(q, state.q.point_map_info), p, velocity, gradient, energy, value, index)
 
 
 @dataclass
