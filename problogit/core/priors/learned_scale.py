@@ -23,6 +23,7 @@ from problogit.core.priors.mixture import (
 
 __all__ = ["LearnedScale"]
 
+_LARGE = 0.95  # quantile of the half-normal
 _GRID = np.linspace(-15.0, 6.0, 841)  # theta
 
 
@@ -71,6 +72,13 @@ class LearnedScale(ScaleMixture):
 
     def _log_s(self, theta: Array) -> Array:
         return np.asarray(math.log(self.hyper.scale) + log_softplus(theta))
+
+    def loosened(self, theta: Array, width: Array) -> Array:
+        """A scale that the prior holds large: the curvature of separated data vanishes there, that of others does not.
+
+        So coordinates are centred only in directions that the data determine at any scale.
+        """
+        return softplus_inverse(self.hyper.quantile(np.array([_LARGE])) / self.hyper.scale)
 
     def log_scales(self, theta: Array) -> Array:
         """log factor + log s."""
