@@ -389,7 +389,7 @@ def skewed():
             "MLE": fit(plg.MLE()),
             "L2": fit(plg.Penalized(plg.Normal(1.0))),
             "flat": fit(plg.Bayes(plg.Flat(), **chains)),
-            # The shift of its intercept, 0.27, is near the limit of 0.25: many draws, by the sampler that has them fast.
+            # The shift of its intercept, 0.27, is near the limit of 0.25: many draws, by the fast sampler.
             "default": fit(plg.Bayes(sampler="laplace", draws=8000, rng=1)),
             "shared": fit(plg.Bayes(plg.Normal(1.0), **chains)),
             "kinked": fit(plg.Bayes(plg.Laplace(1.0), **chains)),

@@ -42,7 +42,10 @@ def with_rare_level():
     ("option", "words"),
     [
         ({"prior": 2.5}, "prior must be a prior; received 2.5"),
-        ({"sampler": "nut"}, "sampler must be one of 'nuts', 'laplace', 'auto'; received 'nut'. Did you mean 'nuts'"),
+        (
+            {"sampler": "nut"},
+            "sampler must be one of 'nuts', 'laplace', 'auto'; received 'nut'. Did you mean 'nuts'",
+        ),
         ({"draws": 3}, "draws must be an integer of at least 4; received 3"),
         ({"tune": -1}, "tune must be an integer of at least 0"),
         ({"chains": 0}, "chains must be an integer of at least 1"),

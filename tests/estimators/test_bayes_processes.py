@@ -129,7 +129,13 @@ def wait_until(condition, seconds: float = 120.0) -> bool:
 
 @LINUX
 @pytest.mark.parametrize(
-    "how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=["kill", "term", "interrupt"]
+    "how",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    ],
+    ids=["kill", "term", "interrupt"],
 )
 def test_no_chain_outlives_a_process_that_is_stopped(tmp_path, how):
     command = script(tmp_path, FIT, draws=200, tune=200_000)
@@ -225,7 +231,7 @@ def acting(tmp_path: Path, act: str, method: str, cores: int) -> subprocess.Comp
     ("how", "method", "cores"),
     [
         ("terminal", "fork", 2),
-        ("interrupt", "spawn", 2),
+        pytest.param("interrupt", "spawn", 2, marks=pytest.mark.slow),
         ("interrupt", "forkserver", 2),
     ],
 )

@@ -54,7 +54,12 @@ def largest_z(case: dict, draws: int, sampler: str = "nuts") -> float:
     return largest
 
 
-@pytest.mark.parametrize("name", list(CASES))
+LONG = ("german_credit_laplace",)  # a kinked prior of 24 columns takes long paths
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in CASES]
+)
 def test_means_and_sds_against_a_long_run(name):
     case = CASES[name]
     if largest_z(case, 1000) < BOUND:

@@ -69,6 +69,7 @@ class _Slow:
         return -0.5 * float(z @ z), -z
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_returns_the_draws_so_far():
     settings = NutsSettings(200_000, 100, 2, 2, 0.8)
     run = run_nutpie(_Slow(20_000, fails=False), np.ones((2, 2)), settings, 1, SILENT)
@@ -80,6 +81,7 @@ def test_an_interrupt_returns_the_draws_so_far():
     assert run.statistics["energy"].shape == (chains, draws)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_before_there_are_draws_returns_nothing():
     with pytest.raises(KeyboardInterrupt, match="nothing to return"):
         run_nutpie(_Slow(50, fails=False), np.ones((2, 2)), NutsSettings(1000, 200_000, 2, 2, 0.8), 1, SILENT)

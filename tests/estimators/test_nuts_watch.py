@@ -69,6 +69,7 @@ class Button:
                 raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("act", ["raise", "signal"])
 def test_an_interrupt_in_this_process_returns_the_chains_that_were_ready(act):
     method = plg.Bayes(plg.Normal(1.0), draws=200, tune=100, chains=4, cores=1, rng=1)

@@ -21,6 +21,7 @@ def weighed(family: str, scale: float) -> Ranks:
     return ranks(method, family, SCALES[family], 500, ROWS, seed=11)
 
 
+@pytest.mark.slow
 def test_the_bands_hold_what_they_promise():
     """Uniform ranks: 5% of 400 tests, with a Monte Carlo standard error of 1.1%, below 5%; narrower ranks: noticed."""
     rng = np.random.default_rng(3)
