@@ -80,8 +80,8 @@ class Bayes(Estimator):
         Seed. The same seed gives the same draws on the same machine.
     backend : str, default "pymc"
         Whose loop runs NUTS: ``pymc``, the reference, with its chains in processes; or ``nutpie``, an extra
-        (``pip install 'problogit[nutpie]'``), with its chains in threads of this process. Same density, same
-        diagnostics, other random numbers; the fit says which it was.
+        (``pip install 'problogit[nutpie]'``), with its chains one after the other in a thread of this process. Same
+        density, same diagnostics, other random numbers; the fit says which it was.
 
     Raises
     ------

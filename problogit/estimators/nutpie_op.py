@@ -1,7 +1,7 @@
 """The same No-U-Turn sampler by nutpie, where it is installed: its loop is compiled, its density is ours.
 
-nutpie asks for one log density at a time, in threads that take turns with Python's lock, so that a run uses little more
-than one core; PyMC's chains are processes and use them all. benchmarks/README.md says where which is faster.
+nutpie's loop asks for one log density at a time, under Python's lock, so that its chains run one after the other on one
+core; PyMC's chains are processes and use them all. benchmarks/README.md says where which is faster.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def run_nutpie(
             draws=settings.draws,
             tune=settings.tune,
             chains=settings.chains,
-            cores=min(settings.chains, settings.cores or settings.chains),
+            cores=1,  # one density at a time under Python's lock: more threads only wait for one another
             seed=seed,
             target_accept=settings.target_accept,
             save_warmup=False,
