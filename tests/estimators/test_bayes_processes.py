@@ -232,7 +232,7 @@ def acting(tmp_path: Path, act: str, method: str, cores: int) -> subprocess.Comp
     [
         ("terminal", "fork", 2),
         pytest.param("interrupt", "spawn", 2, marks=pytest.mark.slow),
-        ("interrupt", "forkserver", 2),
+        pytest.param("interrupt", "forkserver", 2, marks=pytest.mark.slow),
     ],
 )
 def test_an_interrupt_returns_the_draws_so_far_marked_as_partial(tmp_path, how, method, cores):

@@ -29,7 +29,7 @@ BOUND = norm.isf(0.01 / 2 / COMPARISONS)  # Bonferroni at 1% over every comparis
 # The scale that 150 coefficients of 100 separated rows share moves slowly. By default the fit says so; this is what it
 # advises then.
 HARD = {"wide_normal_hyper": {"draws": 4000, "target_accept": 0.95}}
-QUICK = ("spector_t", "spector_normal_hyper")
+QUICK = ("spector_t",)
 
 
 def table(source: str) -> pd.DataFrame:
