@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -141,16 +142,20 @@ def _wait(sampler: Any, counted: _Counted, settings: NutsSettings, progress: Pro
     try:
         while True:
             try:
-                return sampler.wait(timeout=_BETWEEN_REPORTS), False
+                found = sampler.wait(timeout=_BETWEEN_REPORTS)
             except TimeoutError:
-                if counted.failure:
-                    raise counted.failure[0] from None
-                progress.advance(counted.draws - told)
-                told = counted.draws
+                found = None
+            if counted.failure:
+                raise counted.failure[0]
+            if found is not None:
+                return found, False
+            progress.advance(counted.draws - told)
+            told = counted.draws
     except KeyboardInterrupt:
         return sampler.abort(), True
     except Exception as error:
-        sampler.abort()
+        with suppress(Exception):  # it may have ended already
+            sampler.abort()
         reason = counted.failure[0] if counted.failure else error
         raise EstimationError(f"The sampler failed: {reason}") from error
     finally:
