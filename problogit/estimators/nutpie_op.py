@@ -141,12 +141,7 @@ def _wait(sampler: Any, counted: _Counted, settings: NutsSettings, progress: Pro
     progress.start("Sampling", settings.chains * (settings.draws + settings.tune))
     try:
         while True:
-            try:
-                found = sampler.wait(timeout=_BETWEEN_REPORTS)
-            except TimeoutError:
-                found = None
-            if counted.failure:
-                raise counted.failure[0]
+            found = _finished(sampler, counted)
             if found is not None:
                 return found, False
             progress.advance(counted.draws - told)
@@ -160,6 +155,17 @@ def _wait(sampler: Any, counted: _Counted, settings: NutsSettings, progress: Pro
         raise EstimationError(f"The sampler failed: {reason}") from error
     finally:
         progress.finish()
+
+
+def _finished(sampler: Any, counted: _Counted) -> Any:
+    """The trace, or None where chains are running still; a failure of the density is raised here."""
+    try:
+        found = sampler.wait(timeout=_BETWEEN_REPORTS)
+    except TimeoutError:
+        found = None
+    if counted.failure:
+        raise counted.failure[0]
+    return found
 
 
 def _so_far(

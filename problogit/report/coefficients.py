@@ -183,6 +183,8 @@ def detail_section(evidence: Evidence) -> Section:
     for label, estimate in evidence.estimates.items():
         grid = _in_words(coefficient_grid(estimate, evidence.prob))
         tables.append(
-            TableItem(replace(grid, caption=f"“{label}”: {estimate.method.describe_fit(estimate)}. {grid.caption}"))
+            TableItem(
+                replace(grid, caption=f"“{label}”: {estimate.method.describe_fit(estimate)}. {grid.caption}")
+            )
         )
     return Section("details", "Every fit in full", tuple(tables))
