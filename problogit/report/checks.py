@@ -13,11 +13,8 @@ from problogit.analysis.sensitivity import prior_sensitivity
 from problogit.errors import ProblogitError
 from problogit.estimate import Estimate
 from problogit.plots.predictive import draw_binned_check
-from problogit.plots.svg import svg_element
 from problogit.report.evidence import Evidence
 from problogit.report.parts import (
-    Figure,
-    FigureRow,
     Item,
     Listing,
     Notice,
@@ -26,6 +23,7 @@ from problogit.report.parts import (
     TableItem,
     said_once,
 )
+from problogit.report.small_multiples import small_multiples
 from problogit.tables.grid import Grid
 from problogit.tables.numbers import fixed, percent
 
@@ -71,24 +69,21 @@ _EXPLAINED = Paragraph(
 
 
 def _pictures(checks: Mapping[str, PredictiveCheckResult]) -> list[Item]:
-    drawn = []
-    for k, (label, one) in enumerate(checks.items()):
-        alt = f"Observed and replicated shares of events of {label}"
-        title = label if len(checks) > 1 else ""
-        svg = svg_element(
-            lambda axes, r=one, t=title: draw_binned_check(r, axes, t),  # type: ignore[misc]
-            f"predictive{k}",
-            alt,
-            4.4,
-            4.2,
-        )
-        drawn.append(Figure(svg, "", alt))
     level = percent(next(iter(checks.values())).prob)
     caption = (
         f"Shares of events in bins of the fitted probability; bars span {level} of the shares that outcomes drawn from "
         "the posterior have. The same rows made the fit: calibration above is judged on others."
     )
-    return [FigureRow(tuple(drawn), caption)]
+    return [
+        small_multiples(
+            checks,
+            draw_binned_check,
+            "predictive",
+            lambda label, _: f"Observed and replicated shares of events of {label}",
+            (4.4, 4.2),
+            caption,
+        )
+    ]
 
 
 def _sensitivity(label: str, estimate: Estimate) -> TableItem:

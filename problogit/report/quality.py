@@ -9,10 +9,8 @@ from problogit.analysis.calibration import CalibrationResult
 from problogit.analysis.paired import score_frame_of, split_notes
 from problogit.errors import ProblogitError
 from problogit.plots.calibration import draw_calibration
-from problogit.plots.svg import svg_element
 from problogit.report.evidence import Evidence
 from problogit.report.parts import (
-    Figure,
     FigureRow,
     Item,
     Listing,
@@ -22,6 +20,7 @@ from problogit.report.parts import (
     TableItem,
     said_once,
 )
+from problogit.report.small_multiples import small_multiples
 from problogit.tables.grid import Grid
 from problogit.tables.numbers import MISSING, count, decimals_for, fixed, interval_text, percent, significant
 
@@ -107,18 +106,6 @@ def _measured(found: CalibrationResult, key: str, places: int) -> str:
 
 def _curves(found: Mapping[str, CalibrationResult]) -> FigureRow:
     """The reliability curves as small multiples."""
-    drawn = []
-    for k, (label, one) in enumerate(found.items()):
-        alt = f"Reliability curve of {label}, {one.method}"
-        title = label if len(found) > 1 else ""
-        svg = svg_element(
-            lambda axes, r=one, t=title: draw_calibration(r, axes, t),  # type: ignore[misc]
-            f"calibration{k}",
-            alt,
-            4.4,
-            4.6,
-        )
-        drawn.append(Figure(svg, "", alt))
     levels = sorted({float(level) for one in found.values() for level in one.band["level"]})
     shares = " and ".join(f"{100 * level:.4g}" for level in levels)
     caption = (
@@ -126,7 +113,14 @@ def _curves(found: Mapping[str, CalibrationResult]) -> FigureRow:
         f"are where the curve lies, point by point, in {shares} of 100 samples if every prediction is right. Bars "
         "count the predictions."
     )
-    return FigureRow(tuple(drawn), caption)
+    return small_multiples(
+        found,
+        draw_calibration,
+        "calibration",
+        lambda label, one: f"Reliability curve of {label}, {one.method}",
+        (4.4, 4.6),
+        caption,
+    )
 
 
 def score_section(evidence: Evidence) -> Section:
