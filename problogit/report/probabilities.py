@@ -18,7 +18,8 @@ from problogit.plots.curve import draw_curve
 from problogit.plots.distribution import draw_distribution
 from problogit.plots.svg import svg_element
 from problogit.report.evidence import Evidence
-from problogit.report.parts import Figure, FigureRow, Item, Notice, Section
+from problogit.report.parts import Figure, Item, Notice, Section
+from problogit.report.small_multiples import small_multiples
 
 __all__ = ["probability_section"]
 
@@ -89,23 +90,21 @@ def _leading_variables(estimates: Mapping[str, Estimate]) -> list[str]:
 
 def _distributions(evidence: Evidence) -> list[Item]:
     """Small multiples of the predictions by outcome, out of sample."""
-    drawn = []
-    for k, (label, found) in enumerate(evidence.calibrations.items()):
-        frame = probability_distribution(found.predictions)
-        alt = f"Predicted probabilities by outcome, {label}, {found.method}"
-        title = label if len(evidence.calibrations) > 1 else ""
-        svg = svg_element(
-            lambda axes, f=frame, m=found.modelled, t=title: draw_distribution(f, axes, m, t),  # type: ignore[misc]
-            f"spread{k}",
-            alt,
-            4.4,
-            3.0,
-        )
-        drawn.append(Figure(svg, "", alt))
-    if not drawn:
+    if not evidence.calibrations:
         return []
     caption = (
         "How the probabilities predicted for left-out rows are spread among the events (upwards) and among the others "
         "(downwards). The less the two overlap, the better the fit tells them apart."
     )
-    return [FigureRow(tuple(drawn), caption)]
+    return [
+        small_multiples(
+            evidence.calibrations,
+            lambda found, axes, title: draw_distribution(
+                probability_distribution(found.predictions), axes, found.modelled, title
+            ),
+            "spread",
+            lambda label, found: f"Predicted probabilities by outcome, {label}, {found.method}",
+            (4.4, 3.0),
+            caption,
+        )
+    ]
