@@ -28,6 +28,7 @@ from problogit.analysis import (
     totals,
 )
 from problogit.analysis import calibration as calibrate
+from problogit.analysis import classify as classification
 from problogit.analysis import collinearity as collinear
 from problogit.analysis import influence as influences
 from problogit.analysis import loo as leave_one_out
@@ -217,10 +218,29 @@ class Fit:
         return predict.predict_proba(self.estimate, data, unseen)
 
     def classify(
-        self, data: Any = None, threshold: float | Costs = 0.5, unseen: Unseen = "error"
+        self,
+        data: Any = None,
+        threshold: float | Costs = 0.5,
+        unseen: Unseen = "error",
+        *,
+        uncertain: bool = False,
+        prob: float = 0.95,
     ) -> NDArray[Any]:
-        """The response's own label for every row: the event where its probability reaches `threshold`."""
-        return predict.classify(self.estimate, data, threshold, unseen)
+        """The response's own label for every row: the event where its probability reaches `threshold`.
+
+        Parameters
+        ----------
+        data : table, optional
+        threshold : float or Costs
+        unseen : str
+            As in `predict`.
+        uncertain : bool
+            Label ``"uncertain"`` the rows whose interval of the probability lies on both sides of the threshold. The
+            array is then one of strings where the labels are, else of objects.
+        prob : float
+            Probability of those intervals.
+        """
+        return classification.classify(self.estimate, data, threshold, unseen, uncertain=uncertain, prob=prob)
 
     def expected_total(
         self, data: Any = None, value: Any = 1.0, prob: float = 0.95, trials: Any = None

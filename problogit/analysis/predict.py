@@ -1,4 +1,4 @@
-"""Probabilities of the event, their intervals, and decisions.
+"""Probabilities of the event, and their intervals.
 
 A probability is expit(x'beta + offset), with beta of `Estimate.predictor`; for a posterior it is the mean of that over
 the draws, E[expit(eta) | y].
@@ -17,18 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from problogit.analysis.decisions import Costs
 from problogit.analysis.frames import Output, check_output, labelled
 from problogit.analysis.intervals import bounds
 from problogit.core.coefficients import DrawnCoefficients, as_dense, check_kind
 from problogit.core.infinite import AliasedCoefficients
 from problogit.data.rows import Array, Matrix, Unseen
 from problogit.data.table import show_rows
-from problogit.errors import AliasingWarning, NotAvailableError, SeparationWarning
+from problogit.errors import AliasingWarning, SeparationWarning
 from problogit.estimate import Estimate
 from problogit.validation import check_choice, check_probability
 
-__all__ = ["Coded", "classify", "coded_rows", "predict", "predict_proba", "probabilities"]
+__all__ = ["Coded", "coded_rows", "predict", "predict_proba", "probabilities"]
 
 _VALUES = 20_000_000
 _ROWS = 16_384
@@ -199,44 +198,3 @@ def predict_proba(estimate: Estimate, data: Any = None, unseen: Unseen = "error"
     p = probabilities(estimate, coded.X, coded.offset)
     _say_gaps(estimate, coded, p)
     return coded.spread(p)
-
-
-def classify(
-    estimate: Estimate, data: Any = None, threshold: float | Costs = 0.5, unseen: Unseen = "error"
-) -> NDArray[Any]:
-    """The response's own label for every row: the event where its probability reaches the threshold.
-
-    Parameters
-    ----------
-    estimate : Estimate
-    data : table, optional
-        The training table without it.
-    threshold : float or Costs
-        Strictly between 0 and 1; `Costs` gives C_FP / (C_FP + C_FN).
-    unseen : str
-        As in `predict`.
-
-    Returns
-    -------
-    ndarray, shape (n_rows,)
-        Labels in their own type; an object array with None in rows that cannot be predicted, where there are any.
-
-    Raises
-    ------
-    NotAvailableError
-        The response counts events, so that a row has no label.
-    """
-    response = estimate.problem.response
-    if response.counts:
-        raise NotAvailableError(
-            f"{response.name} counts events in trials, so a row has no label to predict. Use predict() for the "
-            "probability of an event, or expected_total() for a number of events."
-        )
-    cut = threshold.threshold if isinstance(threshold, Costs) else check_probability("threshold", threshold)
-    p = predict_proba(estimate, data, unseen)
-    missing = np.isnan(p)
-    labels: NDArray[Any] = np.array([response.non_event, response.event, None], dtype=object)
-    called = labels[np.where(missing, 2, (p >= cut).astype(np.int64))]
-    if missing.any() or type(response.event) is not type(response.non_event):
-        return called
-    return called.astype(np.array([response.non_event, response.event]).dtype)

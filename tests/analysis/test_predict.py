@@ -1,4 +1,4 @@
-"""Probabilities: alignment, intervals on the log-odds, posterior means by blocks, decisions."""
+"""Probabilities: alignment, intervals on the log-odds, posterior means by blocks."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from problogit.analysis import predict as predictions
-from problogit.analysis.decisions import Costs
-from problogit.errors import AliasingWarning, InputError, NotAvailableError, SeparationWarning
+from problogit.errors import AliasingWarning, InputError, SeparationWarning
 from problogit.estimators.mle import MLE
 
 BETA = [0.2, 0.8, 0.4, -0.1]
@@ -185,45 +184,3 @@ def test_a_new_row_that_is_pulled_both_ways_has_no_prediction_and_it_is_said():
 def test_unseen_must_be_a_known_word(mle, new):
     with pytest.raises(InputError, match="unseen must be one of"):
         predictions.predict(mle, new, unseen="ignore")
-
-
-# -- decisions -----------------------------------------------------------------------------------------------------
-
-
-def test_classify_gives_the_response_s_own_labels(mle):
-    labels = predictions.classify(mle)
-    p = predictions.predict_proba(mle)
-    assert labels.dtype.kind == "U"
-    assert (labels == np.where(p >= 0.5, "yes", "no")).all()
-
-
-def test_costs_set_the_threshold(mle):
-    assert Costs(false_positive=1, false_negative=3).threshold == 0.25
-    np.testing.assert_array_equal(
-        predictions.classify(mle, threshold=Costs(1, 3)), predictions.classify(mle, threshold=0.25)
-    )
-    with pytest.raises(InputError, match="false_positive must be positive"):
-        Costs(0, 1)
-
-
-@pytest.mark.parametrize(
-    ("labels", "kind"), [((False, True), "b"), ((0, 1), "i"), (("a", "b"), "U"), (("a", 1), "O")]
-)
-def test_labels_keep_their_type(labels, kind):
-    estimate = MLE().estimate(problem_of(*simulated(), labels=labels))
-    called = predictions.classify(estimate)
-    assert called.dtype.kind == kind
-    assert set(called.tolist()) == set(labels)
-
-
-def test_rows_that_cannot_be_predicted_are_called_none(mle, new):
-    assert predictions.classify(mle, new).tolist()[2] is None
-
-
-def test_classify_refuses_counts_and_bad_thresholds(mle):
-    frame, _ = simulated(20)
-    estimate = MLE().estimate(problem_of(frame, np.arange(20) % 4, trials=np.full(20, 4)))
-    with pytest.raises(NotAvailableError, match="expected_total"):
-        predictions.classify(estimate)
-    with pytest.raises(InputError, match="threshold must lie strictly between 0 and 1"):
-        predictions.classify(mle, threshold=1.0)
