@@ -209,6 +209,34 @@ class Estimator(ABC):
     def estimate(self, problem: Problem, progress: Progress = SILENT) -> Estimate:
         """Fit."""
 
+    def refit(self, problem: Problem, multiples: Array, rng: np.random.Generator) -> Estimate:
+        """Fit a bootstrap resample of `problem`.
+
+        Parameters
+        ----------
+        problem : Problem
+        multiples : ndarray, shape (n_obs,)
+            How many times more each row counts; copies of a row are the same unit drawn again.
+        rng : Generator
+            In place of the method's own random numbers, where it uses some.
+        """
+        return self.estimate(problem.reweighted(multiples))
+
+    def refit_batch(self, problem: Problem, multiples: Array) -> Array | None:
+        """Coefficients that predict, of many reweighted problems at once, where the method has a faster road to them.
+
+        Parameters
+        ----------
+        problem : Problem
+        multiples : ndarray, shape (K, n_obs)
+
+        Returns
+        -------
+        ndarray of shape (K, n_terms), or None
+            What `refit` gives, NaN in the rows that only `refit` can answer; None where there is no such road.
+        """
+        return None
+
     @abstractmethod
     def summary_columns(self, estimate: Estimate) -> dict[str, Array]:
         """The columns that this method adds to `summary()`, each of shape (n_terms,)."""

@@ -183,6 +183,7 @@ def fit_stopped(
     resamples: int | None,
     seeds: np.random.SeedSequence,
     progress: Progress = SILENT,
+    whole_rows: bool = False,
 ) -> Estimate:
     """Fit by gradient steps.
 
@@ -197,6 +198,8 @@ def fit_stopped(
     seeds : SeedSequence
         Splits the rows and draws resamples.
     progress : Progress
+    whole_rows : bool
+        Hold the copies of a frequency weight out together: they are one unit that was drawn several times.
 
     Raises
     ------
@@ -206,7 +209,7 @@ def fit_stopped(
         The learning rate is too large for these columns.
     """
     started = time.perf_counter()
-    run = _decide(problem, options, seeds, progress, whole_rows=False)
+    run = _decide(problem, options, seeds, progress, whole_rows=whole_rows)
     states, passed = keep_path(run.slope, run.steps, progress)
     end = states[-1]
     values = spectrum(run.slope.likelihood, problem.intercept, end.gamma)

@@ -27,6 +27,7 @@ from problogit.errors import (
     explain,
 )
 from problogit.estimate import Details, Estimate, Estimator, Finding, FitStats, Provenance, Status
+from problogit.estimators.batch_refits import refit_likelihood
 from problogit.estimators.cluster import CR_KINDS, cluster_meat
 from problogit.estimators.likelihood_findings import (
     alias_findings,
@@ -177,6 +178,10 @@ class MLE(Estimator):
             details=MLEDetails(maximum, spread.clusters),
         )
         return self._bootstrapped(fit, groups, progress, started) if kind == "bootstrap" else fit
+
+    def refit_batch(self, problem: Problem, multiples: Array) -> Array | None:
+        """All at once, where no column is aliased and nothing is separated in the full data."""
+        return refit_likelihood(problem, problem.maximum, multiples)
 
     def _groups(self, problem: Problem) -> Groups | None:
         """The clusters that the covariance needs; for the bootstrap only where there are some."""

@@ -31,6 +31,12 @@ from problogit.estimate import (
     Provenance,
     Status,
 )
+from problogit.estimators.batch_refits import (
+    can_batch,
+    refit_likelihood,
+    refit_penalized,
+    takes_penalty,
+)
 from problogit.estimators.debiased import debias
 from problogit.estimators.early_stopping import EarlyStopping, EarlyStoppingDetails, fit_stopped
 from problogit.estimators.firth import FirthDetails, FirthOptions, fit_firth
@@ -157,23 +163,57 @@ class Penalized(Estimator):
 
     def estimate(self, problem: Problem, progress: Progress = SILENT) -> Estimate:
         """Maximise the penalized likelihood of `problem`."""
+        return self._estimate(problem, progress, self.rng)
+
+    def refit(self, problem: Problem, multiples: Array, rng: np.random.Generator) -> Estimate:
+        """The same; the folds that choose a strength, or when to stop, keep the copies of a row together."""
+        resample, whole_rows = problem.reweighted(multiples), not problem.weighted
+        return self._estimate(resample, SILENT, rng, whole_rows=whole_rows)
+
+    def refit_batch(self, problem: Problem, multiples: Array) -> Array | None:
+        """All at once under a Gaussian prior of every slope, or a flat one."""
+        if self.select is not None or self.early_stopping is not None or isinstance(self.prior, Jeffreys):
+            return None
+        prior = self.prior.resolve(problem)
+        if prior.flat.all():
+            return refit_likelihood(problem, problem.maximum, multiples)
+        if not takes_penalty(prior) or not can_batch(problem):
+            return None
+        scaled, found = self._optimise(problem, prior)
+        start = original_units(scaled, found.best.gamma, prior)
+        return refit_penalized(problem, prior, problem.scaling, start, multiples)
+
+    def _estimate(
+        self,
+        problem: Problem,
+        progress: Progress,
+        rng: int | np.random.Generator | None,
+        *,
+        whole_rows: bool = False,
+    ) -> Estimate:
         started = time.perf_counter()
         if self.early_stopping is not None:
             resamples = self.resamples if self.inference == "bootstrap" else None
-            seeds = seed_sequence(self.rng)
+            seeds = seed_sequence(rng)
             return fit_stopped(
-                self, self.early_stopping, problem, resamples=resamples, seeds=seeds, progress=progress
+                self,
+                self.early_stopping,
+                problem,
+                resamples=resamples,
+                seeds=seeds,
+                progress=progress,
+                whole_rows=whole_rows,
             )
         if isinstance(self.prior, Jeffreys):
             options = FirthOptions(self.prior, self.inference, self.resamples)
-            return fit_firth(self, options, problem, seed_sequence(self.rng), progress)
+            return fit_firth(self, options, problem, seed_sequence(rng), progress)
         prior = self.prior.resolve(problem)
         if prior.flat.all() and self.select is None:
             return self._maximum_likelihood(problem, progress)
         inference = choose_inference(self.inference, prior, problem)
         check_solver(prior, self.solver)
-        seeds = seed_sequence(self.rng)
-        chosen = self._choose(problem, prior, seeds, progress)
+        seeds = seed_sequence(rng)
+        chosen = self._choose(problem, prior, seeds, progress, whole_rows=whole_rows)
         if chosen is not None:
             prior = chosen.prior
         scaled, found = self._optimise(problem, prior, None if chosen is None else chosen.start)
