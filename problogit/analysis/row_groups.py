@@ -19,7 +19,7 @@ from problogit.validation import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["row_groups"]
+__all__ = ["groups_of", "row_groups"]
 
 _FEW_VALUES = 12
 _BINS = 5
@@ -44,7 +44,7 @@ def row_groups(estimate: Estimate, by: Any) -> tuple[NDArray[np.int64], list[str
         column = rows.groups.column(by, rows.kept)
         values: Any = pd.Series(column.text() if isinstance(column, Labels) else column.values, name=by)
         values = values.mask(column.is_missing())
-        return (*_of_values(values), by)
+        return (*groups_of(values), by)
     if isinstance(by, str):
         return (*_of_design(estimate, by), by)
     if isinstance(by, pd.Series) and len(by) != rows.n_obs and len(by) == len(rows.index):
@@ -53,10 +53,11 @@ def row_groups(estimate: Estimate, by: Any) -> tuple[NDArray[np.int64], list[str
     if not isinstance(by, (pd.Series, pd.Categorical, np.ndarray, Sequence)) or len(by) != rows.n_obs:
         rule = f"must be the name of a column or factor, or {rows.n_obs} labels, one for each row in use"
         raise InputError(explain("by", rule, by))
-    return (*_of_values(pd.Series(by).reset_index(drop=True)), name)
+    return (*groups_of(pd.Series(by).reset_index(drop=True)), name)
 
 
-def _of_values(values: pd.Series[Any]) -> tuple[NDArray[np.int64], list[str]]:
+def groups_of(values: pd.Series[Any]) -> tuple[NDArray[np.int64], list[str]]:
+    """The group of each value and the groups' labels; numbers of more than 12 values are cut into fifths."""
     import pandas as pd
 
     if values.isna().any():

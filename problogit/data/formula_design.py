@@ -146,7 +146,7 @@ class FormulaDesign(Design):
         wanted = (*self.variables, *([offset_column] if offset_column is not None else []))
         table = _read(data, wanted)
         parts = self.roles.for_new_data(table, ("offset",))
-        X, complete, notes = self._code(table, unseen)
+        X, complete, notes = self.code(table, unseen)
         offset = np.zeros(table.n_rows)
         if parts.offset is not None:
             gaps = parts.offset.is_missing()
@@ -171,7 +171,7 @@ class FormulaDesign(Design):
         parts = self.roles.for_new_data(table, self.roles.given)
         states = {text: dict(state) for text, state in self.states.items()}
         outcome = self.coding.encode(evaluate_left(left, table, self.functions, states), table.index)
-        X, complete, _ = self._code(table, unseen)
+        X, complete, _ = self.code(table, unseen)
         picked = select_rows(
             outcome,
             {"a predictor": ~complete},
@@ -182,7 +182,7 @@ class FormulaDesign(Design):
         )
         return picked.rows(X[picked.kept], table.index)
 
-    def _code(self, table: Table, unseen: Unseen) -> tuple[Matrix, Bools, tuple[str, ...]]:
+    def code(self, table: Table, unseen: Unseen = "error") -> tuple[Matrix, Bools, tuple[str, ...]]:
         """The matrix of all rows of a table, which of them are complete, and why the others are not."""
         check_choice("unseen", unseen, _UNSEEN)
         gaps = {name: table.columns[name].is_missing() for name in self.variables}
