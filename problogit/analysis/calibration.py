@@ -159,6 +159,7 @@ class CalibrationResult:
 _SLOPE_LABELS = {
     "folds": "slope (pooled over folds, biased low)",
     "loo": "slope (pooled over left-out rows, biased low)",
+    "alo": "slope (pooled over left-out rows, biased low)",
     "psis-loo": "slope (pooled over left-out rows, biased low)",
     "external": "slope",
     "apparent": "slope (apparent, not evidence)",

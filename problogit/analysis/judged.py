@@ -1,140 +1,35 @@
-"""Predictions set beside what happened, with how they were made: what every score and calibration figure is made of."""
+"""Ways to predict rows so that the predictions may be scored: leave-one-out, refitted folds, new data, apparent."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import expit
 
+from problogit.analysis.approximate_loo import approximate_loo, approximate_refusal
 from problogit.analysis.loo import LooResult, is_posterior, loo
+from problogit.analysis.predictions import Judged, predictions_of
 from problogit.analysis.training_rows import same_rows
-from problogit.data.rows import Array, Rows
-from problogit.errors import InputError, NotAvailableError, explain
+from problogit.data.rows import Rows
+from problogit.errors import DataNotSavedError, InputError, NotAvailableError, explain
 from problogit.estimate import Estimate
 from problogit.folds import Clusters, Folds, clusters_of, deal_folds, leave_one_out
-from problogit.problem import WeightsType
 from problogit.progress import SILENT, Progress
 from problogit.resampling import OutOfFold, out_of_fold, predicted_log_odds
 from problogit.validation import check_choice
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["LOO_ROWS", "MOST_REFITS", "RESAMPLES", "Judged", "common_clusters", "judge", "refitted_by"]
 
-RESAMPLES = ("auto", "loo", "folds", "apparent")
-LOO_ROWS = 200  # up to so many rows "auto" refits without each: a second or two, and no random split
+RESAMPLES = ("auto", "loo", "exact", "folds", "apparent")
+LOO_ROWS = (
+    200  # up to so many rows "auto" refits without each: a fraction of a second, and nothing approximate
+)
 EXACT = "exact leave-one-out refits"
+APPROXIMATE = "approximate leave-one-out (from the leverages)"
 APPARENT = "apparent (the data the model was fitted to)"
 MOST_REFITS = 2000  # leave-one-out refits that are made when asked for
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """Predicted log-odds and outcomes, one entry a row (a row whose copies fell into several folds has several).
-
-    Attributes
-    ----------
-    log_odds : ndarray, shape (n_entries,)
-        +-Inf where a probability is exactly 0 or 1, NaN where there is no prediction.
-    successes, trials, weights : ndarray, shape (n_entries,)
-        For frequency weights `weights` counts copies.
-    rows : ndarray of int, shape (n_entries,)
-        Position in the user's table.
-    fold : ndarray of int, shape (n_entries,)
-        Fold that held the entry out; -1 without folds.
-    index : object
-        Labels of all rows of the table.
-    weights_type : str
-    kind : str
-        ``"psis-loo"``, ``"loo"`` (exact refits), ``"folds"``, ``"apparent"`` or ``"external"``.
-    how : str
-        The same in words, for headers.
-    notes : tuple of str
-    loo : LooResult or None
-        The leave-one-out result behind it, where there is one.
-    """
-
-    log_odds: Array
-    successes: Array
-    trials: Array
-    weights: Array
-    rows: NDArray[np.int64]
-    fold: NDArray[np.int64]
-    index: Any
-    weights_type: WeightsType
-    kind: str
-    how: str
-    notes: tuple[str, ...] = ()
-    loo: LooResult | None = None
-
-    @property
-    def frequency(self) -> bool:
-        """True where a weight counts copies."""
-        return self.weights_type == "frequency"
-
-    @property
-    def units(self) -> Array:
-        """Units of each entry: copies, or 1."""
-        return self.weights if self.frequency else np.ones(self.weights.size)
-
-    @cached_property
-    def usable(self) -> Judged:
-        """The entries that have a prediction."""
-        return self.take(~np.isnan(self.log_odds))
-
-    def take(self, keep: NDArray[np.bool_]) -> Judged:
-        """Some of the entries."""
-        return replace(
-            self,
-            log_odds=self.log_odds[keep],
-            successes=self.successes[keep],
-            trials=self.trials[keep],
-            weights=self.weights[keep],
-            rows=self.rows[keep],
-            fold=self.fold[keep],
-        )
-
-    @property
-    def n(self) -> int:
-        """Units."""
-        return round(float(self.units.sum()))
-
-    @property
-    def n_events(self) -> int:
-        """Events among their trials (unweighted, but for copies)."""
-        return round(float(self.units @ self.successes))
-
-    @property
-    def n_trials(self) -> int:
-        """Trials (equal to `n` where the response is binary)."""
-        return round(float(self.units @ self.trials))
-
-    def frame(self) -> pd.DataFrame:
-        """Predictions aligned with the user's table: ``probability, observed, trials, weight, fold``.
-
-        `observed` is the share of events. Rows that were dropped, or have no prediction, hold NaN; a row whose copies
-        fell into several folds holds the mean of its predictions and fold -1.
-        """
-        import pandas as pd
-
-        n_rows = len(self.index)
-        share = np.bincount(self.rows, self.weights, n_rows)
-        p = np.bincount(self.rows, self.weights * expit(self.log_odds), n_rows)
-        out = {name: np.full(n_rows, np.nan) for name in ("probability", "observed", "trials")}
-        out["observed"][self.rows] = self.successes / self.trials
-        out["trials"][self.rows] = self.trials
-        present = share > 0
-        out["probability"][present] = p[present] / share[present]
-        fold = np.full(n_rows, -1)
-        fold[self.rows] = self.fold
-        fold[np.bincount(self.rows, minlength=n_rows) > 1] = -1
-        return pd.DataFrame({**out, "weight": share, "fold": fold}, index=pd.Index(self.index))
 
 
 def judge(
@@ -156,10 +51,17 @@ def judge(
         New data with predictors and response; they are predicted as they are. The rows that the model was fitted to,
         in any order, are recognised where the fit has them, and called apparent.
     resample : str
-        Without `data`: ``"loo"`` (leave-one-out: Pareto-smoothed for a posterior, exact refits otherwise, at most
-        2000), ``"folds"`` (cross-validated refits) or ``"apparent"`` (the training rows themselves). ``"auto"`` is
-        ``"loo"`` for a posterior and for up to 200 rows, ``"folds"`` for more, and where one fit is itself made of
-        many (a chosen strength, early stopping) or rows belong to clusters, which folds keep whole.
+        Without `data`:
+
+        - ``"loo"``: leave-one-out without refits but for influential rows: Pareto-smoothed for a posterior, from the
+          leverages for maximum likelihood and smooth penalties. Fits that have neither (L1, a chosen strength) are
+          refitted as by ``"exact"``.
+        - ``"exact"``: one refit a row, at most 2000; of a posterior its stand-in is refitted.
+        - ``"folds"``: cross-validated refits, with everything that a fit chooses chosen again.
+        - ``"apparent"``: the training rows themselves.
+        - ``"auto"``: ``"loo"`` for a posterior; otherwise ``"exact"`` up to 200 rows and ``"loo"`` beyond; but
+          ``"folds"`` where the leverages do not give it, where one fit is itself made of many (a chosen strength,
+          early stopping), or where rows belong to clusters, which folds keep whole.
     folds : int
         Number of folds.
     rng : int, Generator or None
@@ -176,26 +78,61 @@ def judge(
         return judge_external(estimate, data)
     if resample == "apparent":
         return judge_apparent(estimate)
-    if is_posterior(estimate) and resample != "folds":
+    if is_posterior(estimate) and resample in ("auto", "loo"):
         return _told_of_clusters(estimate, judge_loo(estimate, progress))
     if resample == "auto":
-        resample = refitted_by([estimate])
+        return _judge_best(estimate, folds, rng, clusters, progress)
     if resample == "loo":
+        return _told_of_clusters(estimate, _judge_left_out(estimate, progress))
+    if resample == "exact":
         return _told_of_clusters(estimate, judge_refits(estimate, progress))
     clusters = clusters or common_clusters([estimate])
     return judge_folds(estimate, deal_folds(estimate.problem, folds, rng, clusters), progress)
 
 
-def refitted_by(estimates: Iterable[Estimate]) -> str:
-    """The one way in which these fits of the same rows are refitted: ``"loo"`` up to 200 rows, else ``"folds"``.
+def _judge_best(
+    estimate: Estimate,
+    folds: int,
+    rng: int | np.random.Generator | None,
+    clusters: Clusters | None,
+    progress: Progress,
+) -> Judged:
+    """What ``"auto"`` is for a fit that is no posterior."""
+    resample = _way_of([estimate], clusters)
+    notes: tuple[str, ...] = ()
+    if resample == "exact":
+        return judge_refits(estimate, progress)
+    if resample == "loo":
+        try:
+            return judge_approximately(estimate, progress)
+        except NotAvailableError as error:
+            if isinstance(error, DataNotSavedError):
+                raise
+            notes = (f"Judged by folds: {error}",)
+    clusters = clusters or common_clusters([estimate])
+    judged = judge_folds(estimate, deal_folds(estimate.problem, folds, rng, clusters), progress)
+    return replace(judged, notes=(*judged.notes, *notes))
 
-    Where one of them is costly, or has clusters, all are judged by folds: figures of two ways cannot be compared.
+
+def refitted_by(estimates: Iterable[Estimate]) -> str:
+    """How these fits of the same rows are judged, all in one way: ``"exact"`` up to 200 rows, ``"loo"`` or ``"folds"``.
+
+    Where one of them is costly, has clusters, or has no approximate leave-one-out, all are judged by folds: figures of
+    two ways cannot be compared.
     """
     every = list(estimates)
-    small = all(one.problem.rows.n_obs <= LOO_ROWS for one in every)
-    if not small or any(one.method.costly for one in every) or common_clusters(every) is not None:
+    resample = _way_of(every, None)
+    if resample == "loo" and any(approximate_refusal(one) for one in every):
         return "folds"
-    return "loo"
+    return resample
+
+
+def _way_of(estimates: list[Estimate], clusters: Clusters | None) -> str:
+    """The same as far as size, cost and clusters decide it."""
+    if any(one.method.costly for one in estimates) or clusters or common_clusters(estimates) is not None:
+        return "folds"
+    small = all(one.problem.rows.n_obs <= LOO_ROWS for one in estimates)
+    return "exact" if small else "loo"
 
 
 def common_clusters(estimates: Iterable[Estimate]) -> Clusters | None:
@@ -216,6 +153,33 @@ def _told_of_clusters(estimate: Estimate, judged: Judged) -> Judged:
     return replace(judged, notes=(*judged.notes, note))
 
 
+def judge_approximately(estimate: Estimate, progress: Progress = SILENT) -> Judged:
+    """Leave-one-out predictions from the leverages, with exact refits for influential rows.
+
+    Raises
+    ------
+    NotAvailableError
+        As in `problogit.analysis.approximate_loo.approximate_loo`.
+    """
+    found = approximate_loo(estimate, progress)
+    problem = estimate.problem
+    return predictions_of(
+        problem.rows, found.log_odds, problem.weights_type, kind="alo", how=APPROXIMATE, notes=found.notes
+    )
+
+
+def _judge_left_out(estimate: Estimate, progress: Progress) -> Judged:
+    """Approximately where the fit has it, else by as many refits as there are rows, where these are few."""
+    try:
+        return judge_approximately(estimate, progress)
+    except DataNotSavedError:
+        raise
+    except NotAvailableError:
+        if estimate.problem.rows.n_obs > MOST_REFITS:
+            raise
+    return judge_refits(estimate, progress)
+
+
 def judge_refits(estimate: Estimate, progress: Progress = SILENT) -> Judged:
     """Exact leave-one-out predictions: one refit a row.
 
@@ -228,7 +192,7 @@ def judge_refits(estimate: Estimate, progress: Progress = SILENT) -> Judged:
     if n > MOST_REFITS:
         raise NotAvailableError(
             f"Exact leave-one-out refits the model once for each row: {n} rows are more than the {MOST_REFITS} that "
-            'are refitted. Ask for resample="folds", which refits 10 times; a Bayes fit has it without refits.'
+            'are refitted. Ask for resample="folds", which refits 10 times, or "loo", which most fits have without.'
         )
     return judge_folds(estimate, leave_one_out(estimate.problem), progress)
 
@@ -249,7 +213,7 @@ def from_folds(estimate: Estimate, done: OutOfFold, *, exhaustive: bool = False)
     kind, refits = ("loo", EXACT) if exhaustive else ("folds", f"{done.n_folds}-fold cross-validated refits")
     whole = f" of whole clusters of {done.together}" if done.together else ""
     how = f"{refits}{whole}{stand_in}"
-    return _from_rows(
+    return predictions_of(
         taken, done.log_odds, problem.weights_type, kind=kind, how=how, notes=done.notes, fold=done.fold
     )
 
@@ -269,7 +233,7 @@ def _apparent(estimate: Estimate, rows: Rows) -> Judged:
             "Apparent calibration of a maximum-likelihood fit is a tautology: intercept 0 and slope 1 hold by "
             "construction, whatever the data.",
         )
-    return _from_rows(
+    return predictions_of(
         rows,
         log_odds,
         estimate.problem.weights_type,
@@ -286,7 +250,7 @@ def judge_loo(estimate: Estimate, progress: Progress = SILENT) -> Judged:
 
 def from_loo(estimate: Estimate, result: LooResult) -> Judged:
     """The same of a result that was computed before."""
-    judged = _from_rows(
+    judged = predictions_of(
         estimate.problem.rows,
         result.log_odds,
         estimate.problem.weights_type,
@@ -316,34 +280,6 @@ def judge_external(estimate: Estimate, data: Any) -> Judged:
         if dropped
         else ()
     )
-    return _from_rows(
+    return predictions_of(
         rows, log_odds, problem.weights_type, kind="external", how="the data given", notes=notes
-    )
-
-
-def _from_rows(
-    rows: Rows,
-    log_odds: Array,
-    weights_type: WeightsType,
-    *,
-    kind: str,
-    how: str,
-    notes: tuple[str, ...],
-    fold: NDArray[np.int64] | None = None,
-) -> Judged:
-    missing = int(np.isnan(log_odds).sum())
-    if missing and kind not in ("folds", "loo"):  # refits say so themselves
-        notes = (*notes, f"{missing} of {rows.n_obs} rows have no prediction and are not scored.")
-    return Judged(
-        log_odds,
-        rows.successes,
-        rows.trials,
-        rows.weights,
-        rows.kept,
-        np.full(rows.n_obs, -1) if fold is None else fold,
-        rows.index,
-        weights_type,
-        kind,
-        how,
-        notes,
     )

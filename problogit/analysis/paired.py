@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["common_resample", "score_frame", "score_frame_of", "split_notes"]
 
-_ONE_LEFT_OUT = ("loo", "psis-loo")  # both predict each row from all the others
+_ONE_LEFT_OUT = ("alo", "loo", "psis-loo")  # both predict each row from all the others
 _SPLITS = 4  # further random splits, which show how far the split moves a figure
 _SPLIT_VALUES = 20_000  # rows x columns up to which they are made: about 40 refits of milliseconds
 _MEASURES = ("log_score", "brier", "auc", "calibration_slope")
@@ -35,8 +35,9 @@ def score_frame(
 ) -> pd.DataFrame:
     """Scores by label.
 
-    Posteriors are judged by PSIS-LOO. All other fits are refitted in one common way: without each row in turn up to
-    200 rows, by one common set of folds beyond that or where one of them is itself made of many fits or has clusters.
+    Posteriors are judged by PSIS-LOO. All other fits are judged in one common way: refitted without each row in turn up
+    to 200 rows; beyond that by approximate leave-one-out, or by one common set of folds where one of them does not have
+    it, is itself made of many fits or has clusters.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def split_notes(
 
 
 def common_resample(estimates: Mapping[str, Estimate]) -> str:
-    """How those of the fits that are not posteriors are refitted, all in the same way: ``"loo"`` or ``"folds"``."""
+    """How those of the fits that are no posteriors are judged, all in the same way: ``exact``, ``loo`` or ``folds``."""
     return refitted_by(one for one in estimates.values() if not is_posterior(one))
 
 
@@ -206,9 +207,10 @@ def _notes(judged: Mapping[str, Judged], everything: int) -> tuple[str, ...]:
             "So no fit is called the best of all, and differences are given only between fits judged alike."
         )
     kinds = {one.kind for one in judged.values()}
-    if {"loo", "psis-loo"} <= kinds:
+    if "psis-loo" in kinds and kinds & {"alo", "loo"}:
+        how = "exact (one refit a row)" if "loo" in kinds else "from the leverages"
         notes.append(
-            "Leave-one-out is exact (one refit a row) for the fits that are not posteriors, and by Pareto-smoothed "
-            "importance weights for those that are: both predict each row from all the others."
+            f"Leave-one-out is {how} for the fits that are not posteriors, and by Pareto-smoothed importance weights "
+            "for those that are: both predict each row from all the others."
         )
     return tuple(notes)

@@ -23,7 +23,7 @@ def calibration_notes(judged: Judged, found: tuple[Measure, ...]) -> tuple[str, 
             "do not."
         )
     notes += [f"{measure.name}: {measure.note}" for measure in found if measure.note]
-    if judged.kind in ("folds", "loo", "psis-loo"):
+    if judged.kind in ("folds", "loo", "alo", "psis-loo"):
         notes.append(
             "Slope and AUC of predictions that are pooled over left-out rows are biased low; Brier and log score are "
             "nearly unbiased. Standard errors treat the predictions as given."

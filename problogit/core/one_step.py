@@ -7,6 +7,13 @@ and L minus the Hessian of the log prior (0 for maximum likelihood), one Newton 
 
 exactly (Pregibon 1981, Ann. Statist. 9:705). h_i is the leverage; sum h_i is the number of coefficients, or the
 effective number under a penalty. A row that stands for several identical units (a frequency weight) loses one of them.
+
+That step takes the curvature of the rest as it is at the full estimate. To second order it changes along the way: with
+u = B x_i / (1 - h_i) the row's own log-odds moves by a further
+
+    -1/2 e_i^2 sum_{j != i} W_j (1 - 2 p_j) (x_j'u)^3,
+
+the third derivative of the likelihood of the other rows along the step (`Linearised.second_order`).
 """
 
 from __future__ import annotations
@@ -21,6 +28,7 @@ from scipy.special import expit
 
 from problogit.core.blocks import Array
 from problogit.core.likelihood import BinomialLikelihood
+from problogit.execution import Sums
 
 __all__ = ["Linearised", "OneStep"]
 
@@ -41,11 +49,22 @@ class OneStep:
         (b - b_(i))' B^-1 (b - b_(i)): Cook's distance times the number of coefficients. NaN where the leverage is 1.
     shifts : ndarray, shape (n_rows, k)
         b - b_(i) for the columns asked for, in original units. NaN where the leverage is 1.
+    form : ndarray, shape (n_rows,)
+        x_i'B x_i: the variance of the row's log-odds under B.
+    step : ndarray, shape (n_rows,)
+        e_i / (1 - h_i) of one unit. NaN where the leverage is 1.
     """
 
     leverage: Array
     distance: Array
     shifts: Array
+    form: Array
+    step: Array
+
+    @property
+    def own(self) -> Array:
+        """x_i'(b - b_(i)), what the row's own log-odds owe to it, shape (n_rows,)."""
+        return self.step * self.form
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +127,7 @@ class Linearised:
         """
         like = self.likelihood
         back = self.back[np.empty(0, dtype=np.int64) if chosen is None else chosen]
-        leverage, distance = np.empty(like.n_rows), np.empty(like.n_rows)
+        leverage, steps, forms = (np.empty(like.n_rows) for _ in range(3))
         shifts = np.empty((like.n_rows, back.shape[0]))
         events, total = like.weights * like.successes, like.weights * like.trials
 
@@ -126,12 +145,43 @@ class Linearised:
             h = total[block] * p * q / copies[block] * form
             rest = np.where(1.0 - h > _SATURATED, 1.0 - h, np.nan)
             step = score / rest
-            leverage[block], distance[block] = h, step**2 * form
+            leverage[block], steps[block], forms[block] = h, step, form
             if back.size:
                 shifts[block] = (mapped @ back.T) * step[:, None]
 
         like.executor.each(task, like.blocks(values_per_row=self.point.size))
-        return OneStep(leverage, distance, shifts)
+        return OneStep(leverage, steps**2 * forms, shifts, forms, steps)
+
+    def second_order(self, found: OneStep, copies: Array, rows: NDArray[np.int64]) -> Array:
+        """What the second order adds to the log-odds of these rows without themselves, shape (len(rows),).
+
+        One pass over all rows, n_rows x len(rows) x r multiplications. The third derivative of a penalty that is not
+        quadratic is left out.
+
+        Parameters
+        ----------
+        found : OneStep
+            Of this fit and these copies.
+        copies : ndarray, shape (n_rows,)
+        rows : ndarray of int
+            Positions among the rows that take part; their leverage is not 1.
+        """
+        like, rest = self.likelihood, 1.0 - found.leverage[rows]
+        own = like.take(rows)
+        far = np.asarray(own.local(slice(0, rows.size)) @ self.bread) / rest[:, None]
+        eta, total = like.eta(self.point), like.weights * like.trials
+        p = expit(eta)
+        bend = total * p * expit(-eta) * (1.0 - 2.0 * p)
+
+        def block_sum(block: slice) -> Sums:
+            along = np.asarray(like.local(block) @ far.T)
+            cubes = along * along
+            cubes *= along
+            return (np.asarray(bend[block] @ cubes),)
+
+        (sums,) = like.executor.total(block_sum, like.blocks(values_per_row=max(1, rows.size)))
+        sums = sums - bend[rows] / copies[rows] * (found.form[rows] / rest) ** 3
+        return np.asarray(-0.5 * (found.step[rows] * rest) ** 2 * sums)
 
 
 def _row_products(Z: object, mapped: Array) -> Array:

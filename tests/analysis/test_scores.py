@@ -235,39 +235,46 @@ def small(n=40, weights=None, method=None):
 
 def test_exact_leave_one_out_against_statsmodels_refits():
     X, y, estimate = small()
-    judged = judge(estimate, resample="loo")
+    judged = judge(estimate, resample="exact")
     assert (judged.kind, judged.how) == ("loo", "exact leave-one-out refits")
     design = sm.add_constant(X)
     for i in range(0, 40, 7):
         rest = np.arange(40) != i
         beta = sm.Logit(y[rest], design[rest]).fit(disp=0, tol=1e-12).params
         assert judged.log_odds[judged.rows == i] == pytest.approx([design[i] @ beta], rel=1e-7)
-    pd.testing.assert_frame_equal(scores(estimate), scores(estimate, resample="loo"))  # what "auto" is here
+    pd.testing.assert_frame_equal(scores(estimate), scores(estimate, resample="exact"))  # what "auto" is here
 
 
 def test_leave_one_out_drops_one_copy_as_repeated_rows_do():
     X, y, weighted = small(weights=np.tile([1, 3], 20))
     copies = np.repeat(np.arange(40), np.tile([1, 3], 20))
     spread = plg.MLE().estimate(plg.LogitModel.from_arrays(X[copies], y[copies]).problem)
-    one, other = scores(weighted, resample="loo"), scores(spread, resample="loo")
-    pd.testing.assert_frame_equal(one, other, rtol=1e-9)
+    for resample in ("exact", "loo"):
+        one, other = scores(weighted, resample=resample), scores(spread, resample=resample)
+        pd.testing.assert_frame_equal(one, other, rtol=1e-9)
 
 
 def test_leave_one_out_of_a_penalized_fit_keeps_the_scale_of_its_prior_against_a_fit_without_the_row():
     method = plg.Penalized(plg.Normal(0.5))
     X, y, estimate = small(method=method)
-    judged = judge(estimate, resample="loo")
+    judged = judge(estimate, resample="exact")
     rest = np.arange(40) != 5
     alone = plg.LogitModel.from_arrays(X[rest], y[rest]).fit(method)
     assert expit(judged.log_odds[5]) == pytest.approx(alone.predict_proba(X[[5]])[0], rel=1e-8)
 
 
-def test_many_rows_are_judged_by_folds_and_too_many_refits_are_refused():
+def test_many_rows_are_judged_by_approximate_leave_one_out_and_too_many_refits_are_refused():
     X = np.random.default_rng(0).normal(size=(2001, 1))
-    estimate = plg.MLE().estimate(plg.LogitModel.from_arrays(X, (X[:, 0] > 0.5) ^ (X[:, 0] < -1.5)).problem)
-    assert judge(estimate).kind == "folds"
+    problem = plg.LogitModel.from_arrays(X, (X[:, 0] > 0.5) ^ (X[:, 0] < -1.5)).problem
+    estimate = plg.MLE().estimate(problem)
+    assert judge(estimate).kind == "alo"
+    assert judge(plg.Penalized(plg.Normal(1.0)).estimate(problem)).kind == "alo"
     with pytest.raises(NotAvailableError, match='2001 rows are more than the 2000.*resample="folds"'):
-        scores(estimate, resample="loo")
+        scores(estimate, resample="exact")
+    lasso = plg.Penalized(plg.Laplace(1.0)).estimate(problem)
+    assert judge(lasso).kind == "folds"
+    with pytest.raises(NotAvailableError, match='L1 penalty has a kink.*resample="folds"'):
+        scores(lasso, resample="loo")
 
 
 def test_a_chosen_strength_is_judged_by_folds_because_each_refit_chooses_again():
