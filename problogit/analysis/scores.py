@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, inv
 from scipy.special import expit, logit, ndtri
 
 from problogit.analysis.corp import Losses, brier_losses, log_losses, pool
 from problogit.analysis.judged import Judged, judge
+from problogit.analysis.recalibration_line import NOTHING_FINITE, recalibration_line
 from problogit.core.likelihood import BinomialLikelihood
-from problogit.core.newton import maximise
 from problogit.core.null import null_intercept
 from problogit.data.rows import Array
 from problogit.errors import NotAvailableError
@@ -37,6 +36,7 @@ __all__ = [
     "measures",
     "ratio_error",
     "require_predictions",
+    "roc_places",
     "scores",
     "scores_of",
 ]
@@ -179,13 +179,10 @@ def auc(judged: Judged, prob: float = 0.95) -> Measure:
     give no standard error. Source: DeLong, DeLong & Clarke-Pearson (1988, Biometrics 44:837).
     """
     events, total = judged.weights * judged.successes, judged.weights * judged.trials
-    cells = pool(judged.log_odds, events, total)
-    hits, misses = cells.events, cells.total - cells.events
+    hits, misses, above, below = roc_places(judged.log_odds, events, total)
     n_hits, n_misses = hits.sum(), misses.sum()
     if min(n_hits, n_misses) <= 0:
         return Measure("auc", np.nan, no_skill=0.5, note="All outcomes are equal.")
-    above = (np.cumsum(misses) - misses / 2) / n_misses
-    below = (n_hits - np.cumsum(hits) + hits / 2) / n_hits
     value = float(hits @ above / n_hits)
     plain = judged.frequency or bool(np.all(judged.weights == 1.0))
     if not plain or min(n_hits, n_misses) < 2:
@@ -202,12 +199,26 @@ def auc(judged: Judged, prob: float = 0.95) -> Measure:
     return Measure("auc", value, se, float(lower), float(upper), interval="confidence-wald", no_skill=0.5)
 
 
+def roc_places(log_odds: Array, events: Array, total: Array) -> tuple[Array, Array, Array, Array]:
+    """Events and non-events of each different prediction, with the shares of non-events below and of events above it.
+
+    Ties count one half; the AUC is the mean of the first share over events. NaN shares where all outcomes are equal.
+    """
+    cells = pool(log_odds, events, total)
+    hits, misses = cells.events, cells.total - cells.events
+    n_hits, n_misses = hits.sum(), misses.sum()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        above = (np.cumsum(misses) - misses / 2) / n_misses
+        below = (n_hits - np.cumsum(hits) + hits / 2) / n_hits
+    return hits, misses, above, below
+
+
 def calibration_intercept(judged: Judged, prob: float = 0.95) -> Measure:
     """Calibration in the large: a in logit P(event) = a + logit p. 0 is right; positive means risks are too low."""
     name, finite = "intercept", _finite(judged)
     events, total = finite.weights * finite.successes, finite.weights * finite.trials
     if finite.log_odds.size == 0:
-        return Measure(name, np.nan, target=0.0, note=_NOTHING_FINITE)
+        return Measure(name, np.nan, target=0.0, note=NOTHING_FINITE)
     value = null_intercept(events, total, finite.log_odds)
     if not np.isfinite(value):
         return Measure(name, value, target=0.0, note="All outcomes are equal.")
@@ -218,41 +229,17 @@ def calibration_intercept(judged: Judged, prob: float = 0.95) -> Measure:
 
 def calibration_slope(judged: Judged, prob: float = 0.95) -> Measure:
     """Calibration slope: b in logit P(event) = a + b logit p. 1 is right; below 1 predictions are too extreme."""
-    name, finite = "slope", _finite(judged)
-    line = finite.log_odds
-    if line.size == 0:
-        return Measure(name, np.nan, target=1.0, note=_NOTHING_FINITE)
-    if float(np.ptp(line)) <= 1e-10 * max(1.0, float(np.abs(line).max())):
-        return Measure(name, np.nan, target=1.0, note="All predictions are equal: they have no slope.")
-    separated = _separation(line, finite.successes > 0, finite.successes < finite.trials)
-    if separated != 0:
-        note = "The predictions separate the outcomes, or all outcomes are equal: the slope has no finite estimate."
-        return Measure(name, separated, target=1.0, note=note)
-    centre, scale = float(line.mean()), float(line.std())
-    columns = np.column_stack([np.ones(line.size), (line - centre) / scale])
-    like = _likelihood(finite, columns, np.zeros(line.size))
-    found = maximise(like, np.zeros(2))
-    if not found.converged:
-        return Measure(name, np.nan, target=1.0, note="The fit of the slope did not converge.")
-    se = float(np.sqrt(_covariance(like, found.x, finite)[1, 1])) / scale
-    return _wald(name, float(found.x[1]) / scale, se, prob, target=1.0)
-
-
-_NOTHING_FINITE = "Every prediction is exactly 0 or 1."
+    finite = _finite(judged)
+    line = recalibration_line(finite.log_odds, finite.successes, finite.trials, finite.weights)
+    if line.fit is None or line.likelihood is None:
+        return Measure("slope", line.slope, target=1.0, note=line.note)
+    se = float(np.sqrt(_covariance(line.likelihood, line.fit.x, finite)[1, 1])) / line.scale
+    return _wald("slope", line.slope, se, prob, target=1.0)
 
 
 def _finite(judged: Judged) -> Judged:
     """The entries whose probability is neither 0 nor 1 nor missing."""
     return judged.take(np.isfinite(judged.log_odds))
-
-
-def _separation(line: Array, event: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """+-Inf where the log-odds (quasi-)separate events from non-events, NaN for one outcome only, else 0."""
-    if not event.any() or not other.any():
-        return np.nan
-    if line[event].min() >= line[other].max():
-        return np.inf
-    return -np.inf if line[event].max() <= line[other].min() else 0.0
 
 
 def _likelihood(judged: Judged, X: Array, offset: Array) -> BinomialLikelihood:
