@@ -30,12 +30,12 @@ def result():
 
 
 def test_it_is_judged_out_of_sample_by_default(result):
-    assert result.method == "10-fold cross-validated refits"
-    assert result.kind == "folds"
+    assert result.method == "approximate leave-one-out (from the leverages)"
+    assert result.kind == "alo"
     assert result.modelled == "P(y = 'yes')"
     assert (result.n, result.n_trials) == (300, 300)
     assert result.n_events == int((table()["y"] == "yes").sum()) == result.observed
-    assert result.slope_label == "slope (pooled over folds, biased low)"
+    assert result.slope_label == "slope (pooled over left-out rows, biased low)"
     assert result.slope < 1
 
 
@@ -89,7 +89,7 @@ def test_predictions_are_aligned_with_the_table(result):
     data.loc["r7", "x1"] = np.nan
     data.loc["r9", "y"] = None
     estimate = mle(data)
-    found = calibration(estimate).predictions
+    found = calibration(estimate, resample="folds").predictions
     assert list(found.index) == list(data.index)
     assert found.loc[["r7", "r9"], "probability"].isna().all()
     assert found["probability"].notna().sum() == 298
