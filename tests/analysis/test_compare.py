@@ -241,10 +241,10 @@ def test_a_fit_that_cannot_predict_every_row_is_not_called_best():
 
 def test_fits_judged_in_different_ways_are_not_ranked_together_against_their_own_frames():
     problem = model("y ~ x + z", table(201))  # one row more than leave-one-out refits are made for
-    estimates = {"MLE": mle(problem), "L2": ridge(problem), "Bayes": posterior(problem)}
+    estimates = {"MLE": mle(problem), "L1": lasso(problem), "Bayes": posterior(problem)}
     scores = compare_frames(estimates).scores
     assert scores.attrs["best"] == ""
-    refitted = scores.loc[["MLE", "L2"]]
+    refitted = scores.loc[["MLE", "L1"]]
     assert set(refitted["against"]) == {refitted["log_score"].idxmin()}
     assert scores.loc["Bayes", "against"] == "Bayes"
     assert scores.loc["Bayes", "difference"] == 0
@@ -261,8 +261,19 @@ def test_fits_judged_in_different_ways_are_not_ranked_together_against_their_own
         y = problem.rows.successes[rows]
         assert low - 1e-4 <= np.logaddexp(0, np.where(y == 1, -split, split)).mean() <= high + 1e-4
     assert low < high
-    alone = compare_frames({label: estimates[label] for label in ("MLE", "L2")}).scores
+    alone = compare_frames({label: estimates[label] for label in ("MLE", "L1")}).scores
     pd.testing.assert_frame_equal(refitted, alone)
+
+
+def test_leverages_and_importance_weights_both_leave_one_out_and_are_ranked_together():
+    problem = model("y ~ x + z", table(201))
+    scores = compare_frames({"MLE": mle(problem), "L2": ridge(problem), "Bayes": posterior(problem)}).scores
+    assert scores["judged_by"].tolist() == 2 * ["approximate leave-one-out (from the leverages)"] + [
+        "PSIS-LOO (Pareto-smoothed leave-one-out)"
+    ]
+    assert scores.attrs["best"] == scores["log_score"].idxmin()
+    assert (scores["against"] == scores.attrs["best"]).all()
+    assert any("is from the leverages" in note for note in scores.attrs["notes"])
 
 
 def test_a_chosen_strength_puts_all_refits_on_the_same_folds():
