@@ -30,10 +30,12 @@ from problogit.report import report
 from problogit.results import (
     Calibration,
     Comparison,
+    DecisionCurve,
     PenaltyPath,
     PredictiveCheck,
     PriorPredictive,
     compare,
+    decision_curves,
 )
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Comparison",
     "Costs",
     "CrossValidation",
+    "DecisionCurve",
     "EarlyStopping",
     "ElasticNet",
     "Evidence",
@@ -65,6 +68,7 @@ __all__ = [
     "__version__",
     "anova",
     "compare",
+    "decision_curves",
     "fit",
     "load",
     "plots",

@@ -42,7 +42,8 @@ from problogit.errors import InputError, explain
 from problogit.estimate import Estimate, Status
 from problogit.estimators import external
 from problogit.problem import HasProblem, Problem
-from problogit.results import Calibration, PredictiveCheck
+from problogit.progress import Progress
+from problogit.results import Calibration, DecisionCurve, PredictiveCheck, decision_curves
 from problogit.tables import text
 
 if TYPE_CHECKING:
@@ -253,6 +254,50 @@ class Fit:
     def calibration(self, data: Any = None, resample: str = "auto") -> Calibration:
         """Are the probabilities right? Judged out of sample unless asked otherwise."""
         return Calibration(calibrate.calibration(self.estimate, data, resample))
+
+    def decision_curve(
+        self,
+        thresholds: Any = None,
+        data: Any = None,
+        resample: str = "auto",
+        *,
+        harm: float = 0.0,
+        prevalence: float | None = None,
+        prob: float = 0.95,
+        rng: int | np.random.Generator | None = 0,
+        progress: bool | Progress | None = None,
+    ) -> DecisionCurve:
+        """Net benefit of acting on the predictions, over thresholds, beside acting on everybody and on nobody.
+
+        Parameters
+        ----------
+        thresholds : float or sequence of float, optional
+            Strictly between 0 and 1; 0.01, 0.02, ... 0.99 without them.
+        data : table, optional
+            New data with predictors and response.
+        resample : str
+            ``"optimism"`` (net benefit on the training rows less its bootstrapped optimism), ``"loo"``, ``"exact"``,
+            ``"folds"`` or ``"apparent"``; ``"auto"`` is the first while it takes seconds, else leave-one-out or folds.
+        harm : float
+            What predicting costs, in net benefit.
+        prevalence : float, optional
+            Share of events in the population, where that of the data is not: case-control data.
+        prob : float
+            Level of the bounds.
+        rng : int, Generator or None
+        progress : bool or Progress, optional
+        """
+        return decision_curves(
+            [self],
+            thresholds,
+            data,
+            resample,
+            harm=harm,
+            prevalence=prevalence,
+            prob=prob,
+            rng=rng,
+            progress=progress,
+        )
 
     def scores(self, data: Any = None, resample: str = "auto") -> pd.DataFrame:
         """Out-of-sample log score, Brier score and AUC."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from problogit.analysis import path as paths
 from problogit.analysis.calibration import CalibrationResult
 from problogit.analysis.compare import ComparisonResult, compare_estimates
+from problogit.analysis.decision_curve import DecisionCurveResult
+from problogit.analysis.decision_curve import decision_curve as curve_of
 from problogit.analysis.predictive_check import PredictiveCheckResult
 from problogit.analysis.prior_predictive import PriorPredictiveResult
 from problogit.core.path_record import PathRecord
 from problogit.data.rows import Array
 from problogit.errors import InputError, explain
 from problogit.estimate import HasEstimate
+from problogit.progress import Progress, resolve_progress
 from problogit.tables import render, text
 from problogit.validation import check_choice
 
@@ -22,7 +27,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["Calibration", "Comparison", "PenaltyPath", "PredictiveCheck", "PriorPredictive", "compare"]
+__all__ = [
+    "Calibration",
+    "Comparison",
+    "DecisionCurve",
+    "PenaltyPath",
+    "PredictiveCheck",
+    "PriorPredictive",
+    "compare",
+    "decision_curves",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +75,45 @@ class Calibration:
     def __str__(self) -> str:
         """A readable summary."""
         return text.calibration_text(self.result)
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, eq=False)
+class DecisionCurve:
+    """Whether acting on predictions is better than acting on everybody or on nobody.
+
+    Attributes
+    ----------
+    result : DecisionCurveResult
+        Net benefits with their bands, and how they were judged.
+    """
+
+    result: DecisionCurveResult
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a strategy and threshold: net benefit with bounds, standardised, interventions avoided, P(best)."""
+        return self.result.frame
+
+    @property
+    def best(self) -> pd.DataFrame:
+        """One row a threshold: the strategy of highest net benefit, its lead, P(best) and the value of knowing."""
+        return self.result.best
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        quantity: Literal["net_benefit", "standardized", "avoided"] = "net_benefit",
+    ) -> Axes:
+        """The curves with their bands, beside treating all and treating none."""
+        from problogit.plots.decision_curve import draw_decision_curve
+
+        return draw_decision_curve(self.result, ax, quantity)
+
+    def __str__(self) -> str:
+        """Where each fit is worth using, and by how much."""
+        return str(self.result)
 
     __repr__ = __str__
 
@@ -279,3 +332,49 @@ def compare(fits: Mapping[str, HasEstimate] | Sequence[HasEstimate], prob: float
         remedy = 'As in compare([first, second]) or compare({"MLE": first, "Bayes": second}).'
         raise InputError(explain("fits", "must be one list or mapping of fits", "several arguments", remedy))
     return Comparison(compare_estimates(fits, prob))
+
+
+def decision_curves(  # noqa: PLR0913 - the keywords of a curve are a contract
+    fits: Mapping[str, HasEstimate] | Sequence[HasEstimate],
+    thresholds: Any = None,
+    data: Any = None,
+    resample: str = "auto",
+    *,
+    harm: float | Mapping[str, float] = 0.0,
+    prevalence: float | None = None,
+    prob: float = 0.95,
+    rng: int | np.random.Generator | None = 0,
+    progress: bool | Progress | None = None,
+) -> DecisionCurve:
+    """Decision curves of several fits over one another, judged alike and on the same rows.
+
+    Parameters
+    ----------
+    fits : mapping of label to Fit, or sequence of Fit
+        Of the same rows and event; with `data` of the same event. A sequence is labelled by the methods' names.
+    thresholds, data, resample, harm, prevalence, prob, rng, progress
+        As in `Fit.decision_curve`; `harm` may be a mapping of label to number.
+
+    Returns
+    -------
+    DecisionCurve
+        With differences paired by row: `p_best` is the probability that a fit is the best of all and of treating all
+        or none.
+
+    Examples
+    --------
+    >>> curves = decision_curves({"MLE": mle, "Bayes": bayes})  # doctest: +SKIP
+    """
+    return DecisionCurve(
+        curve_of(
+            fits,
+            thresholds,
+            data,
+            resample,
+            harm=harm,
+            prevalence=prevalence,
+            prob=prob,
+            rng=rng,
+            progress=resolve_progress(progress),
+        )
+    )

@@ -13,7 +13,7 @@ from problogit.data.rows import Array
 from problogit.errors import InputError, explain
 from problogit.validation import check_positive, check_probability
 
-__all__ = ["Costs", "called", "threshold_of"]
+__all__ = ["Costs", "called", "cut_points", "threshold_of"]
 
 _TIE = 1e-10  # as in corp: the order of summation moves log-odds by rounding, and a tie with the threshold is a call
 
@@ -64,6 +64,11 @@ def threshold_of(threshold: float | Costs) -> float:
     return threshold.threshold if isinstance(threshold, Costs) else check_probability("threshold", threshold)
 
 
+def cut_points(thresholds: Array | float) -> Array:
+    """The log-odds from which on an event is called."""
+    return np.asarray(logit(thresholds) - _TIE)
+
+
 def called(log_odds: Array, threshold: float) -> NDArray[np.bool_]:
     """Where the probability reaches the threshold; False where there is none (NaN)."""
-    return np.asarray(log_odds >= logit(threshold) - _TIE)
+    return np.asarray(log_odds >= cut_points(threshold))

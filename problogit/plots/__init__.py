@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from problogit.plots.calibration import calibration
 from problogit.plots.curve import probability_curve
+from problogit.plots.decision_curve import decision_curve
 from problogit.plots.distribution import probability_distribution
 from problogit.plots.forest import forest, forest_frame
 from problogit.plots.path import draw_path, draw_scores, path, path_scores
@@ -12,6 +13,7 @@ from problogit.plots.residuals import residuals
 
 __all__ = [
     "calibration",
+    "decision_curve",
     "draw_path",
     "draw_scores",
     "forest",
