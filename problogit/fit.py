@@ -30,6 +30,7 @@ from problogit.analysis import (
 from problogit.analysis import calibration as calibrate
 from problogit.analysis import classify as classification
 from problogit.analysis import collinearity as collinear
+from problogit.analysis import confusion as decided
 from problogit.analysis import influence as influences
 from problogit.analysis import loo as leave_one_out
 from problogit.analysis import path as paths
@@ -42,7 +43,7 @@ from problogit.errors import InputError, explain
 from problogit.estimate import Estimate, Status
 from problogit.estimators import external
 from problogit.problem import HasProblem, Problem
-from problogit.progress import Progress
+from problogit.progress import Progress, resolve_progress
 from problogit.results import Calibration, DecisionCurve, PredictiveCheck, decision_curves
 from problogit.tables import text
 
@@ -254,6 +255,43 @@ class Fit:
     def calibration(self, data: Any = None, resample: str = "auto") -> Calibration:
         """Are the probabilities right? Judged out of sample unless asked otherwise."""
         return Calibration(calibrate.calibration(self.estimate, data, resample))
+
+    def confusion(
+        self,
+        threshold: float | Costs = 0.5,
+        data: Any = None,
+        resample: str = "auto",
+        *,
+        prob: float = 0.95,
+        interval: Literal["wilson", "clopper-pearson"] = "wilson",
+        rng: int | np.random.Generator | None = 0,
+        progress: bool | Progress | None = None,
+    ) -> decided.Confusion:
+        """What decisions at a threshold come to, with intervals; judged out of sample unless asked otherwise.
+
+        Parameters
+        ----------
+        threshold : float or Costs
+            An event is called where its probability reaches it; `Costs` also give the expected cost per trial.
+        data : table, optional
+            New data with predictors and response.
+        resample : str
+            ``"auto"``, ``"loo"``, ``"exact"``, ``"folds"`` or ``"apparent"``, as in `calibration`.
+        prob : float
+        interval : str
+        rng : int, Generator or None
+        progress : bool or Progress, optional
+        """
+        return decided.confusion(
+            self.estimate,
+            threshold,
+            data,
+            resample,
+            prob=prob,
+            interval=interval,
+            rng=rng,
+            progress=resolve_progress(progress),
+        )
 
     def decision_curve(
         self,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from problogit.analysis.confusion import require_both
 from problogit.analysis.judged import RESAMPLES as WAYS
 from problogit.analysis.judged import (
     Judged,
@@ -182,7 +183,7 @@ def _aligned(judged: Mapping[str, Judged]) -> tuple[dict[str, Judged], tuple[str
             raise InputError(
                 explain("fits", "must be judged by the same outcomes of the same rows", "others", _REFIT)
             )
-    _require_both(first)
+    require_both(first)
     most = max(one.n for one in judged.values())
     if first.n == most:
         return kept, ()
@@ -199,14 +200,6 @@ def _key(one: Judged, judged: Mapping[str, Judged]) -> NDArray[np.int64]:
     if all(np.unique(other.rows).size == other.rows.size for other in judged.values()):
         return one.rows
     return np.asarray(one.rows * (int(one.fold.max()) + 2) + one.fold + 1)
-
-
-def _require_both(judged: Judged) -> None:
-    """Refuse outcomes of which one kind is missing: there is nothing to tell apart."""
-    if 0 < judged.n_events < judged.n_trials:
-        return
-    received = f"{judged.n_events} events in {judged.n_trials} trials"
-    raise InputError(explain("data", "must hold events and non-events to judge decisions by", received))
 
 
 def _outcomes(judged: Judged, estimates: Mapping[str, Estimate], data: Any) -> Outcomes:

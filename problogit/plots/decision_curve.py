@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["QUANTITIES", "HasCurve", "decision_curve", "draw_decision_curve"]
 
 QUANTITIES = {
-    "net_benefit": "net benefit (true positives per person)",
+    "net_benefit": "net benefit",
     "standardized": "net benefit as a share of the best possible",
-    "avoided": "net interventions avoided per 100 people",
+    "avoided": "net interventions avoided per 100",
 }
 
 
