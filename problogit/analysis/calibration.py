@@ -1,18 +1,27 @@
 """Calibration: are the probabilities right? Judged out of sample unless asked otherwise.
 
 Three questions of growing strictness (Van Calster et al. 2016): calibration in the large (observed against expected
-events, intercept), weak calibration (slope), moderate calibration (the CORP curve and its miscalibration MCB).
+events, intercept), weak calibration (slope; both together by the U test), moderate calibration (the CORP curve and its
+miscalibration MCB, a smooth curve and its distances from the diagonal).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import chdtrc, expit, ndtr
 
-from problogit.analysis.corp import Corp, Decomposition, NullReference, corp, null_reference
+from problogit.analysis.calibration_bands import bands, smooth_frame
+from problogit.analysis.calibration_figures import SMOOTHERS, Smoothing, figures
+from problogit.analysis.calibration_null import Reference, fixed_reference, shown
+from problogit.analysis.calibration_refits import affordable, refitted_reference
+from problogit.analysis.calibration_result import CalibrationResult
+from problogit.analysis.cells import Cells, cells_of
+from problogit.analysis.corp import Corp, corp
+from problogit.analysis.corrected import Corrected, corrected_measures
 from problogit.analysis.judged import Judged, judge
 from problogit.analysis.scores import (
     Measure,
@@ -21,149 +30,18 @@ from problogit.analysis.scores import (
     measures,
     require_predictions,
 )
+from problogit.analysis.smooth_curve import knots_for
 from problogit.analysis.verdict import calibration_notes, verdict
 from problogit.estimate import Estimate
 from problogit.progress import SILENT, Progress
-from problogit.validation import check_probability
+from problogit.validation import check_choice, check_integer, check_probability
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["CalibrationResult", "calibration", "calibration_of"]
 
-
-@dataclass(frozen=True, eq=False)
-class CalibrationResult:
-    """How the probabilities of a fit compare with what happened.
-
-    Attributes
-    ----------
-    method : str
-        How it was judged, e.g. ``"10-fold cross-validated refits"``.
-    kind : str
-        ``"psis-loo"``, ``"loo"``, ``"folds"``, ``"external"`` or ``"apparent"``.
-    modelled : str
-        The event, e.g. ``"P(passed = 'yes')"``.
-    n, n_trials, n_events : int
-        Units, trials and events that were judged.
-    observed, expected : float
-        Weighted events, and the sum of the predicted probabilities.
-    measures : tuple of Measure
-        ``intercept, slope, log_score, brier, auc`` with standard errors and bounds.
-    brier_parts, log_parts : Decomposition
-        ``score = mcb - dsc + unc``.
-    mcb_null_mean, mcb_null_95 : float
-        Mean and 95% point of the Brier score's MCB where every prediction is right (simulated, predictions fixed).
-    curve : DataFrame
-        CORP curve, one row a block: ``x, y, x_min, x_max, weight, n``; flat at `y` from `x_min` to `x_max`.
-    band : DataFrame
-        Consistency band of the curve where every prediction is right: ``x, lower, upper, level``; pointwise.
-    predictions : DataFrame
-        ``probability, observed, trials, weight, fold``, aligned with the rows of the table.
-    verdict : str
-        One sentence with the number of events behind it.
-    notes : tuple of str
-        What was left out, what failed, what to keep in mind.
-    prob : float
-        Level of the bounds.
-    """
-
-    method: str
-    kind: str
-    modelled: str
-    n: int
-    n_trials: int
-    n_events: int
-    observed: float
-    expected: float
-    measures: tuple[Measure, ...]
-    brier_parts: Decomposition
-    log_parts: Decomposition
-    mcb_null_mean: float
-    mcb_null_95: float
-    curve: pd.DataFrame
-    band: pd.DataFrame
-    predictions: pd.DataFrame
-    verdict: str
-    notes: tuple[str, ...]
-    prob: float
-
-    def measure(self, name: str) -> Measure:
-        """One of ``intercept, slope, log_score, brier, auc``."""
-        return next(found for found in self.measures if found.name == name)
-
-    @property
-    def slope(self) -> float:
-        """Calibration slope; 1 is right, below 1 predictions are too extreme."""
-        return self.measure("slope").value
-
-    @property
-    def intercept(self) -> float:
-        """Calibration in the large on the log-odds scale (slope fixed at 1); 0 is right."""
-        return self.measure("intercept").value
-
-    @property
-    def brier(self) -> float:
-        """Mean squared error of the probabilities, per trial."""
-        return self.measure("brier").value
-
-    @property
-    def log_score(self) -> float:
-        """Mean of -log p of what happened, per trial."""
-        return self.measure("log_score").value
-
-    @property
-    def auc(self) -> float:
-        """Area under the ROC curve."""
-        return self.measure("auc").value
-
-    @property
-    def mcb(self) -> float:
-        """Miscalibration part of the Brier score; to be read beside `mcb_null_mean` and `mcb_null_95`."""
-        return self.brier_parts.mcb
-
-    @property
-    def slope_label(self) -> str:
-        """The slope's name with the bias that its way of judging gives it."""
-        return _SLOPE_LABELS[self.kind]
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """One row a quantity: ``value, std_error, lower, upper, interval, target, no_skill, null_mean, null_95``."""
-        return self.to_frame()
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a quantity: value, bounds, what it should be and what it is under no skill or right predictions."""
-        import pandas as pd
-
-        parts = self.brier_parts
-        plain = (
-            Measure("observed_events", self.observed),
-            Measure("expected_events", self.expected),
-            *self.measures,
-            Measure("brier_mcb", parts.mcb, target=0.0),
-            Measure("brier_dsc", parts.dsc, no_skill=0.0),
-            Measure("brier_unc", parts.unc),
-        )
-        columns = ("value", "std_error", "lower", "upper", "interval", "target", "no_skill")
-        table = pd.DataFrame(
-            {column: [getattr(found, column) for found in plain] for column in columns},
-            index=pd.Index([found.name for found in plain], name="quantity"),
-        )
-        table["null_mean"] = np.where(table.index == "brier_mcb", self.mcb_null_mean, np.nan)
-        table["null_95"] = np.where(table.index == "brier_mcb", self.mcb_null_95, np.nan)
-        table.attrs.update(prob=self.prob, method=self.method, n_events=self.n_events)
-        return table
-
-
-_SLOPE_LABELS = {
-    "folds": "slope (pooled over folds, biased low)",
-    "loo": "slope (pooled over left-out rows, biased low)",
-    "alo": "slope (pooled over left-out rows, biased low)",
-    "psis-loo": "slope (pooled over left-out rows, biased low)",
-    "external": "slope",
-    "apparent": "slope (apparent, not evidence)",
-}
+_LEVELS = (0.90, 0.95)  # of the consistency bands
 
 
 def calibration(
@@ -172,7 +50,8 @@ def calibration(
     resample: str = "auto",
     *,
     prob: float = 0.95,
-    folds: int = 10,
+    smooth: str = "spline",
+    resamples: int | None = None,
     rng: int | np.random.Generator | None = 0,
     progress: Progress = SILENT,
 ) -> CalibrationResult:
@@ -184,23 +63,50 @@ def calibration(
     data : table, optional
         New data with predictors and response; the training rows themselves are called apparent.
     resample : str
-        ``"auto"`` (PSIS-LOO for a posterior, exact leave-one-out refits for up to 200 rows, 10 folds for more),
-        ``"loo"``, ``"folds"`` or ``"apparent"``; see `problogit.analysis.judged.judge`.
+        How rows are left out, without `data`; see `problogit.analysis.judged.judge`.
     prob : float
         Level of the bounds.
-    folds : int
-        Number of folds, where there are any.
+    smooth : str
+        The smooth curve: ``"spline"`` (restricted cubic spline of the log-odds), ``"lowess"`` (as rms::val.prob) or
+        ``"loess"`` (as Austin & Steyerberg 2019).
+    resamples : int, optional
+        Refits without `data`, twice: of the optimism bootstrap (slope, AUC), and to data simulated from the fit, which
+        say what a right model gives. By default 200 of each where rows x columns x refits is at most 5 million and one
+        refit judges all rows, else none; 0 for none.
     rng : int, Generator or None
-        Deals the folds and simulates the reference.
+        Deals the folds, draws the resamples and simulates the reference.
     progress : Progress
     """
     check_probability("prob", prob)
+    check_choice("smooth", smooth, SMOOTHERS)
+    if resamples is not None:
+        check_integer("resamples", resamples, 0)
+    rng = int(rng.integers(2**32)) if isinstance(rng, np.random.Generator) else rng
+    judged = judge(estimate, data, resample, rng=rng, progress=progress)
+    usable = require_predictions(judged)
+    n_refits = affordable(estimate, judged, resamples)
+    better, reference = None, None
+    if n_refits:
+        cells = cells_of(usable)
+        better = corrected_measures(estimate, n_refits, prob, rng, progress)
+        reference = refitted_reference(
+            estimate,
+            judged,
+            cells.p[shown(cells)],
+            Smoothing(smooth, _knots(usable)),
+            n_refits,
+            rng=rng,
+            progress=progress,
+        )
     return calibration_of(
-        judge(estimate, data, resample, folds=folds, rng=rng, progress=progress),
+        judged,
         modelled=estimate.problem.response.describe(),
         method=estimate.method.name,
         prob=prob,
         rng=rng,
+        smooth=smooth,
+        corrected=better,
+        reference=reference,
     )
 
 
@@ -211,6 +117,9 @@ def calibration_of(
     method: str,
     prob: float = 0.95,
     rng: int | np.random.Generator | None = 0,
+    smooth: str = "spline",
+    corrected: Corrected | None = None,
+    reference: Reference | None = None,
 ) -> CalibrationResult:
     """The same for predictions that were made before.
 
@@ -221,13 +130,27 @@ def calibration_of(
         The event, in words.
     method : str
         Name of the estimation method; the apparent calibration of ``"MLE"`` is a tautology, and is called so.
-    prob, rng
+    prob, rng, smooth
         As in `calibration`.
+    corrected : Corrected, optional
+        Slope and AUC without optimism.
+    reference : Reference, optional
+        Simulations with refits; without it the predictions are held fixed.
     """
     usable = require_predictions(judged)
+    cells, smoothing = cells_of(usable), Smoothing(smooth, _knots(usable))
     curve = corp(usable.log_odds, usable.successes, usable.trials, usable.weights)
-    null = null_reference(usable.log_odds, usable.trials, usable.weights, frequency=usable.frequency, rng=rng)
-    found = (calibration_intercept(usable, prob), calibration_slope(usable, prob), *measures(usable, prob))
+    smooth_curve = smoothing.over(cells)
+    drawn = smooth_frame(cells, smooth_curve, prob)
+    null = fixed_reference(cells, smoothing, rng) if reference is None else reference
+    found = {
+        name: float(value[0])
+        for name, value in figures(cells, cells.events[None, :], smooth_curve).values.items()
+    }
+    found["brier_mcb"] = curve.brier.mcb
+    p_values, p_value = _p_values(usable, cells, found, null)
+    plain = (calibration_intercept(usable, prob), calibration_slope(usable, prob), *measures(usable, prob))
+    kept, left_out = _with_corrected(plain, corrected)
     expected = float((usable.weights * usable.trials) @ expit(usable.log_odds))
     return CalibrationResult(
         method=judged.how,
@@ -238,31 +161,73 @@ def calibration_of(
         n_events=usable.n_events,
         observed=float(usable.weights @ usable.successes),
         expected=expected,
-        measures=found,
+        measures=kept,
+        left_out=left_out,
         brier_parts=curve.brier,
         log_parts=curve.log_score,
-        mcb_null_mean=null.mcb_mean,
-        mcb_null_95=null.mcb_95,
+        figures=found,
+        p_values=p_values,
+        p_value=p_value,
+        reference=null,
         curve=_curve_frame(curve),
-        band=_band_frame(null),
+        smooth=drawn,
+        bands=bands(cells, drawn, null, _LEVELS, prob, rng),
         predictions=judged.frame(),
-        verdict=verdict(judged, found, expected, curve.brier.mcb, null.mcb_95, method),
-        notes=calibration_notes(judged, found),
+        smoother=smooth_curve.how,
+        verdict=verdict(
+            judged,
+            kept,
+            expected=expected,
+            mcb=curve.brier.mcb,
+            null=null,
+            p_value=p_value,
+            method=method,
+            corrected=corrected,
+        ),
+        notes=calibration_notes(judged, plain, null, corrected),
         prob=prob,
     )
+
+
+def _knots(judged: Judged) -> int:
+    return knots_for(min(judged.n_events, judged.n_trials - judged.n_events))
+
+
+def _p_values(
+    judged: Judged, cells: Cells, found: Mapping[str, float], null: Reference
+) -> tuple[dict[str, float], float]:
+    """Of each figure, and of any miscalibration; NaN where predictions depend on the outcomes and nothing was refitted.
+
+    U and z of new data by their chi-squared and normal distribution where weights are counts; all else by simulation.
+    """
+    if judged.kind != "external" and not null.refitted:
+        return {}, np.nan
+    p_values = {name: null.p_value(name, value) for name, value in found.items() if name != "slope"}
+    if not null.refitted and judged.frequency:
+        degrees = 2 if np.count_nonzero(cells.finite) > 1 else 1
+        p_values["u_test"] = float(chdtrc(degrees, found["u_test"]))
+        p_values["spiegelhalter_z"] = float(2 * ndtr(-abs(found["spiegelhalter_z"])))
+    if cells.impossible:
+        p_values["spiegelhalter_z"] = 0.0
+        return p_values, 0.0
+    return p_values, null.joint_p_value(found)
+
+
+def _with_corrected(
+    plain: tuple[Measure, ...], corrected: Corrected | None
+) -> tuple[tuple[Measure, ...], tuple[Measure, ...]]:
+    """Slope and AUC in their corrected form, and beside it as they are."""
+    if corrected is None:
+        return plain, ()
+    better = {measure.name: measure for measure in corrected.measures}
+    replaced = tuple(better.get(measure.name, measure) for measure in plain)
+    kept = tuple(
+        replace(measure, name=f"{measure.name}_left_out") for measure in plain if measure.name in better
+    )
+    return replaced, kept
 
 
 def _curve_frame(curve: Corp) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame({name: getattr(curve, name) for name in ("x", "y", "x_min", "x_max", "weight", "n")})
-
-
-def _band_frame(null: NullReference) -> pd.DataFrame:
-    import pandas as pd
-
-    parts = [
-        pd.DataFrame({"x": null.x, "lower": null.lower[i], "upper": null.upper[i], "level": level})
-        for i, level in enumerate(null.levels)
-    ]
-    return pd.concat(parts, ignore_index=True)

@@ -7,7 +7,7 @@ on the order of rows. With a score S (lower is better) of p, of r and of the eve
     S(p) = MCB - DSC + UNC,   MCB = S(p) - S(r) >= 0,   DSC = S(rate) - S(r) >= 0,   UNC = S(rate):
 
 miscalibration, discrimination and uncertainty. MCB is biased upwards: perfect calibration does not give 0, and
-`null_reference` says what it gives instead.
+`problogit.analysis.calibration_null` says what it gives instead.
 
 Predictions come as log-odds, which keep digits where probabilities round to 1.
 """
@@ -23,23 +23,18 @@ from scipy.optimize import isotonic_regression
 from scipy.special import expit
 
 from problogit.data.rows import Array
-from problogit.validation import seed_sequence
 
 __all__ = [
     "Corp",
     "Decomposition",
-    "NullReference",
     "brier_losses",
     "corp",
     "log_losses",
-    "null_reference",
 ]
 
 Losses = Callable[[Array, Array, Array], Array]
 
 _TIE = 1e-10  # log-odds nearer than this are one prediction: the order of summation moves eta by rounding
-_MOST_CELLS = 20_000
-_GRID = 100
 
 
 @dataclass(frozen=True)
@@ -77,31 +72,6 @@ class Corp:
     n: NDArray[np.int64]
     brier: Decomposition
     log_score: Decomposition
-
-
-@dataclass(frozen=True, eq=False)
-class NullReference:
-    """What the curve and its MCB look like when the predictions are right, by simulation.
-
-    Attributes
-    ----------
-    x : ndarray, shape (k,)
-        Predictions at which the curve was recorded.
-    levels : tuple of float
-    lower, upper : ndarray, shape (n_levels, k)
-        Pointwise consistency band around the diagonal.
-    mcb_mean, mcb_95 : float
-        Mean and 95% point of the Brier score's MCB.
-    n_simulations : int
-    """
-
-    x: Array
-    levels: tuple[float, ...]
-    lower: Array
-    upper: Array
-    mcb_mean: float
-    mcb_95: float
-    n_simulations: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,69 +167,3 @@ def _blocks(events: Array, total: Array) -> tuple[NDArray[np.int64], Array]:
     fresh = np.append([True], np.diff(rate) > 1e-12)
     edges = edges[fresh]
     return edges, np.add.reduceat(events, edges) / np.add.reduceat(total, edges)
-
-
-def null_reference(
-    log_odds: Array,
-    trials: Array,
-    weights: Array,
-    *,
-    frequency: bool,
-    levels: tuple[float, ...] = (0.90, 0.95),
-    rng: int | np.random.Generator | None = 0,
-) -> NullReference:
-    """Simulate outcomes from the predictions and record curve and MCB each time.
-
-    Parameters
-    ----------
-    log_odds, trials, weights : ndarray, shape (n_rows,)
-    frequency : bool
-        True where a weight counts copies, each with its own outcome; other weights multiply one outcome.
-    levels : tuple of float
-        Probabilities of the pointwise band.
-    rng : int, Generator or None
-
-    Notes
-    -----
-    The predictions are held fixed. More than 20 000 different ones are joined to 20 000 cells of neighbours.
-    """
-    random = np.random.Generator(np.random.PCG64(seed_sequence(rng)))
-    units = trials * weights if frequency else trials
-    each = np.ones(trials.size) if frequency else weights
-    cells = _coarse(pool(log_odds, np.zeros(trials.size), weights * trials))
-    p_rows = expit(log_odds[cells.order])
-    counts = np.rint(units[cells.order]).astype(np.int64)
-    scale = each[cells.order]
-    if frequency:  # copies share one weight, so that a cell is one binomial draw
-        counts, scale, p_rows = np.add.reduceat(counts, cells.starts), np.ones(cells.p.size), cells.p
-    starts = np.arange(cells.p.size) if frequency else cells.starts
-    n_simulations = int(np.clip(3_000_000 // counts.size, 200, 1000))
-    grid = np.unique(np.linspace(0, cells.p.size - 1, min(_GRID, cells.p.size)).round().astype(int))
-    curves, mcb = np.empty((n_simulations, grid.size)), np.empty(n_simulations)
-    whole = cells.total.sum()
-    for i in range(n_simulations):
-        events = np.add.reduceat(scale * random.binomial(counts, p_rows), starts)
-        r = isotonic_regression(events / cells.total, weights=cells.total).x
-        mcb[i] = (cells.total @ (cells.p**2 - r**2) - 2 * events @ (cells.p - r)) / whole
-        curves[i] = r[grid]
-    tails = np.array([[(1 - level) / 2, (1 + level) / 2] for level in levels])
-    bands = np.quantile(curves, tails.ravel(), axis=0).reshape(len(levels), 2, grid.size)
-    return NullReference(
-        cells.p[grid],
-        levels,
-        bands[:, 0],
-        bands[:, 1],
-        float(mcb.mean()),
-        float(np.quantile(mcb, 0.95)),
-        n_simulations,
-    )
-
-
-def _coarse(cells: Pooled) -> Pooled:
-    """At most 20 000 cells, by joining neighbours."""
-    if cells.p.size <= _MOST_CELLS:
-        return cells
-    first = np.linspace(0, cells.p.size, _MOST_CELLS, endpoint=False).astype(np.int64)
-    total = np.add.reduceat(cells.total, first)
-    p = np.clip(np.add.reduceat(cells.total * cells.p, first) / total, 0.0, 1.0)
-    return Pooled(cells.order, cells.starts[first], p, np.add.reduceat(cells.events, first), total)

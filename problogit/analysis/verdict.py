@@ -4,40 +4,74 @@ from __future__ import annotations
 
 import numpy as np
 
+from problogit.analysis.calibration_null import Reference
+from problogit.analysis.corrected import Corrected
 from problogit.analysis.judged import Judged
 from problogit.analysis.scores import Measure
 
-__all__ = ["calibration_notes", "verdict"]
+__all__ = ["LEFT_OUT", "calibration_notes", "verdict"]
 
+LEFT_OUT = ("folds", "loo", "alo", "psis-loo")
 _FIRM = 100  # events and non-events that an assessment of calibration needs at least (Collins et al. 2016)
+_SIZE = 0.05
 
 
-def calibration_notes(judged: Judged, found: tuple[Measure, ...]) -> tuple[str, ...]:
+def calibration_notes(
+    judged: Judged, found: tuple[Measure, ...], null: Reference, corrected: Corrected | None = None
+) -> tuple[str, ...]:
     """What was left out, what failed, and what to keep in mind, in full sentences."""
     usable = judged.usable
     notes = [*judged.notes]
     exact = round(float(usable.units[np.isinf(usable.log_odds)].sum()))
     if exact:
         notes.append(
-            f"{exact} of {usable.n} predictions are exactly 0 or 1: slope and intercept leave them out, the scores "
-            "do not."
+            f"{exact} of {usable.n} predictions are exactly 0 or 1: slope, intercept and the smooth curve leave them "
+            "out, the scores do not."
         )
     notes += [f"{measure.name}: {measure.note}" for measure in found if measure.note]
-    if judged.kind in ("folds", "loo", "alo", "psis-loo"):
-        notes.append(
-            "Slope and AUC of predictions that are pooled over left-out rows are biased low; Brier and log score are "
-            "nearly unbiased. Standard errors treat the predictions as given."
-        )
-        notes.append(
-            "The simulated reference (band, MCB under right predictions) holds the predictions fixed."
-        )
+    if usable.n_events in (0, usable.n_trials):
+        notes.append("All outcomes are equal: the smooth curve and its distances follow from that alone.")
+    if judged.kind in LEFT_OUT:
+        notes += _left_out_notes(null, corrected)
+    if corrected is not None:
+        notes += corrected.notes
+    notes += null.notes
     if usable.n_trials != usable.n:
         notes.append("Scores are means per trial; rows of trials count as independent units.")
     return tuple(notes)
 
 
+def _left_out_notes(null: Reference, corrected: Corrected | None) -> list[str]:
+    pooled = (
+        "Slope and AUC of predictions that are pooled over left-out rows are biased low; Brier and log score are "
+        "nearly unbiased. Standard errors treat the predictions as given."
+    )
+    if corrected is not None:
+        what = f" ({corrected.how} stands in)" if corrected.how else ""
+        pooled = (
+            f"Slope and AUC are those of new data, by {corrected.n_resamples} refits of the optimism bootstrap{what}; "
+            "slope_left_out and auc_left_out, pooled over left-out rows, are biased low. Other standard errors treat "
+            "the predictions as given."
+        )
+    if null.refitted:
+        return [pooled, f"What right predictions give: {null.how}. They share the fit's overfitting."]
+    return [
+        pooled,
+        "The simulated reference (bands, errors under right predictions) holds the predictions fixed; predictions of "
+        "left-out rows are further off even where the model is right, so no p-value is given.",
+    ]
+
+
 def verdict(
-    judged: Judged, found: tuple[Measure, ...], expected: float, mcb: float, mcb_95: float, method: str
+    judged: Judged,
+    found: tuple[Measure, ...],
+    *,
+    expected: float,
+    mcb: float,
+    null: Reference,
+    p_value: float,
+    method: str,
+    corrected: Corrected | None = None,
 ) -> str:
     """One sentence: what was seen, how much of it chance explains, how many events stand behind it."""
     usable, by_name = judged.usable, {measure.name: measure for measure in found}
@@ -53,8 +87,10 @@ def verdict(
     observed = float(usable.weights @ usable.successes)
     parts = [
         f"Judged by {usable.how} on {behind}: {observed:,.6g} observed events where {expected:,.1f} were expected",
-        _slope_phrase(by_name["slope"], usable.kind),
-        _mcb_phrase(mcb, mcb_95),
+        _slope_phrase(by_name["slope"], usable.kind, corrected),
+        _test_phrase(p_value, usable.kind, null.n_simulations)
+        if np.isfinite(p_value)
+        else _mcb_phrase(mcb, null.point("brier_mcb")),
     ]
     if usable.n < judged.n:
         parts.append(
@@ -65,17 +101,33 @@ def verdict(
     return "; ".join(parts) + "."
 
 
-def _slope_phrase(slope: Measure, kind: str) -> str:
+def _slope_phrase(slope: Measure, kind: str, corrected: Corrected | None) -> str:
     if not np.isfinite(slope.value):
         return "the calibration slope has no finite estimate"
-    text = f"slope {slope.value:.2f} [{slope.lower:.2f}, {slope.upper:.2f}]"
+    bounds = f" [{slope.lower:.2f}, {slope.upper:.2f}]" if np.isfinite(slope.lower + slope.upper) else ""
+    text = f"{'slope in new data' if corrected else 'slope'} {slope.value:.2f}{bounds}"
     if slope.upper < 1:
         text += ", so predictions are too extreme"
     elif slope.lower > 1:
         text += ", so predictions are not extreme enough"
-    else:
+    elif bounds:
         text += ", compatible with 1"
+    if corrected:
+        return f"{text} (corrected for optimism)"
     return text if kind == "external" else f"{text} (pooled over left-out rows, which biases it low)"
+
+
+def _test_phrase(p_value: float, kind: str, n_simulations: int) -> str:
+    """A test of size 5%: of the predictions for new data, of the model's form for its own."""
+    least = 1.5 / (n_simulations + 1)  # no simulated data set was as far off
+    size = f"p = {p_value:.2g}" if p_value > least else f"p < {least:.1g}"
+    if kind == "external":
+        if p_value < _SIZE:
+            return f"the probabilities are miscalibrated beyond chance ({size}, level and curve together)"
+        return f"no miscalibration beyond chance ({size}, level and curve together)"
+    if p_value < _SIZE:
+        return f"miscalibration beyond what a right model of this form shows ({size}): its form is in doubt"
+    return f"no miscalibration beyond what a right model of this form shows ({size})"
 
 
 def _mcb_phrase(mcb: float, mcb_95: float) -> str:

@@ -8,9 +8,15 @@ import pytest
 from scipy.special import expit
 
 import problogit as plg
-from problogit.analysis.calibration import calibration, calibration_of
+from problogit.analysis import calibration as module
+from problogit.analysis.calibration import calibration_of
 from problogit.analysis.judged import judge
 from problogit.errors import SeparationWarning
+
+
+def calibration(*given, resamples=0, **options):
+    """Without refits unless a test asks for some."""
+    return module.calibration(*given, resamples=resamples, **options)
 
 
 def table(n=300, seed=0, p=3):
@@ -65,13 +71,13 @@ def test_right_probabilities_pass_and_overconfident_ones_do_not():
     assert good.measure("intercept").lower < 0 < good.measure("intercept").upper
     assert good.mcb < good.mcb_null_95
     assert "compatible with 1" in good.verdict
-    assert "within what right probabilities give" in good.verdict
+    assert "no miscalibration beyond chance" in good.verdict
     assert "biased low" not in good.verdict
     tenfold = judged_on.assign(**{name: 3 * judged_on[name] for name in ("x0", "x1", "x2")})
     bad = calibration(estimate, tenfold)
     assert bad.slope == pytest.approx(good.slope / 3, rel=0.1)
     assert "too extreme" in bad.verdict
-    assert "exceeds what right probabilities give" in bad.verdict
+    assert "the probabilities are miscalibrated beyond chance (p < 0.005" in bad.verdict
 
 
 def test_the_verdict_says_how_many_events_stand_behind_it():
@@ -113,7 +119,7 @@ def test_curve_and_band_are_tidy(result):
 def test_frame_has_one_row_a_quantity(result):
     frame = result.frame
     assert list(frame.columns) == [
-        "value", "std_error", "lower", "upper", "interval", "target", "no_skill", "null_mean", "null_95",
+        "value", "std_error", "lower", "upper", "interval", "target", "no_skill", "null_mean", "null_95", "p_value",
     ]  # fmt: skip
     assert frame.loc["slope", "target"] == 1
     assert frame.loc["intercept", "target"] == 0

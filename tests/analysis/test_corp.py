@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
-from problogit.analysis.corp import brier_losses, corp, log_losses, null_reference
+from problogit.analysis.corp import brier_losses, corp, log_losses
 
 PREDICTIONS = st.sampled_from([0.02, 0.1, 0.1, 0.25, 0.4, 0.5, 0.73, 0.9, 0.999])
 
@@ -116,40 +116,3 @@ def test_losses_keep_their_digits_far_out():
     far = np.array([800.0, -800.0])
     np.testing.assert_allclose(log_losses(far, np.array([0.0, 1.0]), np.ones(2)), 800.0)
     np.testing.assert_allclose(brier_losses(np.array([40.0]), np.ones(1), np.ones(1)), expit(-40.0) ** 2)
-
-
-def test_null_reference_covers_right_predictions_and_its_mcb_is_that_of_simulated_outcomes():
-    random = np.random.default_rng(5)
-    log_odds, one = random.normal(size=300), np.ones(300)
-    null = null_reference(log_odds, one, one, frequency=True)
-    again = null_reference(log_odds, one, one, frequency=True)
-    np.testing.assert_array_equal(null.upper, again.upper)
-    mcb, outside = [], []
-    for _ in range(300):
-        y = (random.random(300) < expit(log_odds)).astype(float)
-        curve = corp(log_odds, y, one, one)
-        mcb.append(curve.brier.mcb)
-        r = evaluate(curve, null.x)
-        outside.append(((r < null.lower[1]) | (r > null.upper[1])).mean())
-    assert null.mcb_mean == pytest.approx(np.mean(mcb), rel=0.05)
-    assert null.mcb_95 == pytest.approx(np.quantile(mcb, 0.95), rel=0.12)
-    assert np.mean(outside) == pytest.approx(0.05, abs=0.02)
-    assert (null.upper[0] <= null.upper[1]).all()
-
-
-def test_null_reference_of_weights_that_are_not_copies_is_wider():
-    random = np.random.default_rng(6)
-    log_odds, one = random.normal(size=200), np.ones(200)
-    twos = 2 * one
-    copies = null_reference(log_odds, one, twos, frequency=True)
-    single = null_reference(log_odds, one, twos, frequency=False)
-    plain = null_reference(log_odds, one, one, frequency=False)
-    assert single.mcb_mean == pytest.approx(plain.mcb_mean, rel=0.1)
-    assert copies.mcb_mean < 0.75 * single.mcb_mean
-
-
-def test_null_reference_of_many_predictions_stays_small():
-    log_odds, one = np.linspace(-3, 3, 60_001), np.ones(60_001)
-    null = null_reference(log_odds, one, one, frequency=True)
-    assert null.x.size <= 100
-    assert null.mcb_mean < 5e-4

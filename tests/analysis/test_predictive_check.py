@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from judged_cases import predictions
 from scipy.special import expit, logit
 from scipy.stats import betabinom
 
 import problogit as plg
-from problogit.analysis.corp import corp, null_reference
+from problogit.analysis.calibration_figures import Smoothing
+from problogit.analysis.calibration_null import fixed_reference
+from problogit.analysis.cells import cells_of
+from problogit.analysis.corp import corp
 from problogit.analysis.predictive_check import predictive_check
 from problogit.analysis.replicates import posterior_predictive
 from problogit.core.coefficients import DrawnCoefficients
@@ -98,7 +102,7 @@ def test_trials_and_copies_are_counted_in_replications():
 
 
 def test_the_curve_is_corp_and_the_band_that_of_right_predictions():
-    """With draws that hardly differ the replications are those of `null_reference`."""
+    """With draws that hardly differ the replications are those of `fixed_reference`."""
     problem = plg.LogitModel("y ~ x", sample(n=150)).problem
     draws = np.random.default_rng(7).normal([0.3, 0.8], 1e-9, size=(4000, 2))
     found = predictive_check(posterior(problem, draws), draws=2000, rng=8)
@@ -107,10 +111,10 @@ def test_the_curve_is_corp_and_the_band_that_of_right_predictions():
     exact = corp(eta, rows.successes, rows.trials, rows.weights)
     np.testing.assert_allclose(found.curve["y"], exact.y, atol=1e-9)
     np.testing.assert_allclose(found.curve["x_min"], exact.x_min, atol=1e-6)
-    null = null_reference(eta, rows.trials, rows.weights, frequency=True, levels=(0.95,), rng=9)
-    np.testing.assert_allclose(found.band["x"], null.x, atol=1e-6)
-    assert np.abs(found.band["lower"] - null.lower[0]).mean() < 0.02
-    assert np.abs(found.band["upper"] - null.upper[0]).mean() < 0.02
+    null = fixed_reference(cells_of(predictions(eta, rows.successes)), Smoothing(), rng=9)
+    lower, upper = np.quantile(null.corp, [0.025, 0.975], axis=0)
+    assert np.abs(np.interp(null.x, found.band["x"], found.band["lower"]) - lower).mean() < 0.02
+    assert np.abs(np.interp(null.x, found.band["x"], found.band["upper"]) - upper).mean() < 0.02
 
 
 def test_a_variable_that_the_model_lacks_is_found_and_one_that_it_has_is_reproduced():
