@@ -26,10 +26,12 @@ from problogit.analysis import (
     sensitivity,
     term_table,
     totals,
+    validation,
 )
 from problogit.analysis import calibration as calibrate
 from problogit.analysis import classify as classification
 from problogit.analysis import collinearity as collinear
+from problogit.analysis import effects as marginal
 from problogit.analysis import confusion as decided
 from problogit.analysis import influence as influences
 from problogit.analysis import loo as leave_one_out
@@ -250,6 +252,51 @@ class Fit:
         """Expected sum of `value` over the events among the rows, with an interval."""
         return totals.expected_total(self.estimate, data, value, prob, trials)
 
+    def effects(
+        self,
+        variables: Any = None,
+        kind: marginal.EffectKind = "difference",
+        at: Any = None,
+        by: Any = None,
+        prob: float = 0.95,
+        interval: str | None = None,
+        data: Any = None,
+        extrapolate: bool = False,
+    ) -> pd.DataFrame:
+        """Effects on the probability scale, averaged over the rows: risk differences, ratios, marginal effects.
+
+        Parameters
+        ----------
+        variables : str, sequence of str or mapping, optional
+            Variables of the table; all of them without it. A mapping says how each is changed: a factor ``"reference"``
+            (each level against it), ``"pairwise"``, ``"sequential"`` or ``("from", "to")``; a number ``10`` (is added),
+            ``(30, 50)``, ``"sd"``, ``"iqr"`` or ``"minmax"``. By default factors go from the reference to each level,
+            numbers with two values from one to the other, other numbers up by 1.
+        kind : str
+            ``difference`` of average probabilities, ``ratio``, ``lift`` (ratio - 1), ``odds_ratio`` (marginal),
+            ``number_needed`` (1 / difference), ``slope`` (average derivative of the probability; differences for
+            factors and two-valued numbers), or ``probability`` itself at each level (or quartile).
+        at : mapping or str, optional
+            Other variables set to these values in every row, e.g. ``{"age": [30, 50]}``; or one row instead of the
+            observed ones: ``"mean"`` (most common labels), ``"typical"`` (medians), ``"reference"`` (reference levels).
+        by : str or array, optional
+            A column of the table by which the rows are grouped; numbers of more than 12 values into fifths.
+        prob : float
+            Probability of the intervals.
+        interval : str, optional
+            ``"eti"`` or ``"hdi"`` of a posterior; the method's default without it.
+        data : table, optional
+            Other rows to average over; the training rows without it.
+        extrapolate : bool
+            Allow values of numbers outside the training data.
+
+        Returns
+        -------
+        DataFrame
+            ``variable, contrast``, columns of `at` and `by`, ``estimate, std_error, lower, upper, interval, n``.
+        """
+        return marginal.effects(self.estimate, variables, kind, at, by, prob, interval, data, extrapolate)
+
     # -- how good is it ----------------------------------------------------------------------------------------
 
     def calibration(self, data: Any = None, resample: str = "auto") -> Calibration:
@@ -335,6 +382,48 @@ class Fit:
             prob=prob,
             rng=rng,
             progress=progress,
+        )
+
+    def validate(
+        self,
+        data: Any = None,
+        resamples: int = 300,
+        by: Any = None,
+        prob: float = 0.95,
+        *,
+        resample: Literal["auto", "bootstrap", "loo"] = "auto",
+        rng: int | np.random.Generator | None = 0,
+        progress: bool | Progress | None = None,
+    ) -> validation.Validation:
+        """Brier, log score, AUC, calibration slope and more: apparent, optimism, corrected, with limits.
+
+        Parameters
+        ----------
+        data : table, optional
+            New data with predictors and response, which are judged as they are: nothing to correct.
+        resamples : int
+            Of the optimism bootstrap, which repeats the whole fit, choices and all; a posterior by its stand-in.
+        by : str or array, optional
+            A column of the data, or labels of the rows: figures of each group, out of sample, in ``.groups``.
+        prob : float
+            Level of the limits.
+        resample : str
+            ``bootstrap``; ``loo`` (rows left out: quick, but slope and AUC are biased low); ``auto``: the bootstrap
+            while it takes about a minute at most.
+        rng : int, Generator or None
+            Draws the resamples.
+        progress : bool or Progress, optional
+            Without it, shown where standard error is a terminal.
+
+        Returns
+        -------
+        Validation
+            ``.frame``: ``apparent, optimism, corrected, lower, upper, interval, std_error, target`` (``value, lower,
+            upper, interval, std_error, target`` for new data); ``.groups``, ``.decomposition()``, ``.shrinkage``.
+        """
+        bar = resolve_progress(progress)
+        return validation.validate(
+            self.estimate, data, resamples, by, prob, resample=resample, rng=rng, progress=bar
         )
 
     def scores(self, data: Any = None, resample: str = "auto") -> pd.DataFrame:

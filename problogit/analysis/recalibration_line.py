@@ -49,6 +49,7 @@ class Line:
     note: str = ""
     fit: NewtonResult | None = None
     likelihood: BinomialLikelihood | None = None
+    centre: float = 0.0
     scale: float = 1.0
 
 
@@ -77,7 +78,7 @@ def recalibration_line(log_odds: Array, successes: Array, trials: Array, weights
     if not found.converged:
         return Line(np.nan, np.nan, np.nan, STUCK)
     slope = float(found.x[1]) / scale
-    return Line(float(found.x[0]) - slope * centre, slope, found.value, "", found, like, scale)
+    return Line(float(found.x[0]) - slope * centre, slope, found.value, "", found, like, centre, scale)
 
 
 def _separation(line: Array, event: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:

@@ -32,6 +32,7 @@ __all__ = [
     "auc",
     "calibration_intercept",
     "calibration_slope",
+    "line_covariance",
     "mean_loss",
     "measures",
     "ratio_error",
@@ -223,7 +224,7 @@ def calibration_intercept(judged: Judged, prob: float = 0.95) -> Measure:
     if not np.isfinite(value):
         return Measure(name, value, target=0.0, note="All outcomes are equal.")
     like = _likelihood(finite, np.ones((finite.log_odds.size, 1)), finite.log_odds)
-    se = float(np.sqrt(_covariance(like, np.array([value]), finite)[0, 0]))
+    se = float(np.sqrt(line_covariance(like, np.array([value]), finite)[0, 0]))
     return _wald(name, value, se, prob, target=0.0) if np.isfinite(se) else Measure(name, value, target=0.0)
 
 
@@ -233,7 +234,7 @@ def calibration_slope(judged: Judged, prob: float = 0.95) -> Measure:
     line = recalibration_line(finite.log_odds, finite.successes, finite.trials, finite.weights)
     if line.fit is None or line.likelihood is None:
         return Measure("slope", line.slope, target=1.0, note=line.note)
-    se = float(np.sqrt(_covariance(line.likelihood, line.fit.x, finite)[1, 1])) / line.scale
+    se = float(np.sqrt(line_covariance(line.likelihood, line.fit.x, finite)[1, 1])) / line.scale
     return _wald("slope", line.slope, se, prob, target=1.0)
 
 
@@ -246,7 +247,7 @@ def _likelihood(judged: Judged, X: Array, offset: Array) -> BinomialLikelihood:
     return BinomialLikelihood(X, judged.successes, judged.trials, judged.weights, offset)
 
 
-def _covariance(like: BinomialLikelihood, beta: Array, judged: Judged) -> Array:
+def line_covariance(like: BinomialLikelihood, beta: Array, judged: Judged) -> Array:
     """Inverse information; the sandwich for sampling weights."""
     _, _, information = like.information(beta)
     try:
