@@ -77,14 +77,21 @@ DATA: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {
 }
 
 
-def problogit(sampler: str) -> Callable[[np.ndarray, np.ndarray, np.ndarray, int], Sampled]:
+def problogit(
+    sampler: str, backend: str = "pymc"
+) -> Callable[[np.ndarray, np.ndarray, np.ndarray, int], Sampled]:
     def run(X: np.ndarray, y: np.ndarray, scales: np.ndarray, seed: int) -> Sampled:
         import problogit as plg
 
         names = [f"x{j}" for j in range(X.shape[1])]
         terms = {name: plg.Normal(float(scale)) for name, scale in zip(names, scales, strict=True)}
         method = plg.Bayes(
-            plg.Priors(plg.Normal(1.0), terms), sampler=sampler, draws=DRAWS, chains=CHAINS, rng=seed
+            plg.Priors(plg.Normal(1.0), terms),
+            sampler=sampler,
+            backend=backend,
+            draws=DRAWS,
+            chains=CHAINS,
+            rng=seed,
         )
         fit = plg.LogitModel.from_arrays(X, y, names=names).fit(method)
         tree = fit.to_datatree(log_likelihood=False)
@@ -171,6 +178,7 @@ def numpyro(X: np.ndarray, y: np.ndarray, scales: np.ndarray, seed: int) -> Samp
 
 ENGINES: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray, int], Sampled]] = {
     "problogit": problogit("nuts"),
+    "problogit-nutpie": problogit("nuts", "nutpie"),
     "problogit-laplace": problogit("laplace"),
     "pymc": pymc("pymc"),
     "nutpie": pymc("nutpie"),

@@ -10,8 +10,9 @@ off), and d = 1/sigma^2 the precision of its prior,
 the conditional mean and standard deviation of v given the scale, with z nearly standard normal for every scale. a = 0
 is the non-centred form, which this is wherever the prior outweighs the data (Papaspiliopoulos, Roberts & Skoeld 2007,
 Statistical Science 22:59; Gorinova, Moore & Hoffman 2020). Columns that share one scale are first turned to the
-directions in which likelihood and prior are both diagonal; columns with fixed priors follow the others linearly. The
-density is exact in any coordinates; a and q decide the sampler's speed and nothing else.
+directions in which likelihood and prior are both diagonal, and follow the modes and curvatures found at several values
+of it (`hierarchical_passage`); columns with fixed priors follow the others linearly. The density is exact in any
+coordinates; these decide the sampler's speed and nothing else.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from problogit.core.likelihood import BinomialLikelihood
 from problogit.core.priors.hierarchy import ResolvedHierarchy, ScaledBlock
 from problogit.core.scaling import Scaling
 from problogit.errors import InputError, explain
+from problogit.estimators.hierarchical_passage import Conditional
 from problogit.estimators.hierarchical_shape import Shape, find_shape
 from problogit.estimators.whitened import log_prior, multiplied, worth_multiplying
 from problogit.problem import Problem
@@ -97,9 +99,24 @@ class HierarchicalPosterior:
     def _to_u(self, z: Array) -> Array:
         """u from z."""
         k, p = self._n_scaled, self.shape.center.size
-        precision = self.shape.data + np.exp(2.0 * (self.shape.log_unit - self._log_scales(self._theta(z))))
-        v = self.shape.pull / precision + z[..., :k] / np.sqrt(precision)
-        return np.concatenate([v, z[..., k:p]], axis=-1)
+        given = self._given(self._log_scales(self._theta(z)))
+        return np.concatenate([given.mean + given.width * z[..., :k], z[..., k:p]], axis=-1)
+
+    def _given(self, logs: Array) -> Conditional:
+        """What v is about, given log sigma (..., k)."""
+        passages = self.shape.passages
+        parts = [
+            passage.at(logs[..., place])
+            for passage, (_, place, _) in zip(passages, self._blocks, strict=True)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return Conditional(
+            np.concatenate([part.mean for part in parts], axis=-1),
+            np.concatenate([part.width for part in parts], axis=-1),
+            np.concatenate([part.mean_slope for part in parts], axis=-1),
+            np.concatenate([part.log_width_slope for part in parts], axis=-1),
+        )
 
     def evaluate(self, z: Array) -> tuple[float, Array]:
         """Log density (kernel of the likelihood, prior of coefficients and hyperparameters, Jacobian) and gradient."""
@@ -107,11 +124,9 @@ class HierarchicalPosterior:
             shape, k, p = self.shape, self._n_scaled, self.shape.center.size
             theta = self._theta(z)
             logs = self._log_scales(theta)
-            by_prior = np.exp(2.0 * (shape.log_unit - logs))
-            precision = shape.data + by_prior
-            width = 1.0 / np.sqrt(precision)
-            mean, moved = shape.pull / precision, width * z[:k]
-            u = np.concatenate([mean + moved, z[k:p]])
+            given = self._given(logs)
+            moved = given.width * z[:k]
+            u = np.concatenate([given.mean + moved, z[k:p]])
             gamma = shape.center + shape.root @ u
             value, slope, by_theta, by_scale = self._log_prior(gamma, theta, logs)
             loglik, gradient = self.likelihood.gradient(u if self.direct else gamma)
@@ -120,12 +135,14 @@ class HierarchicalPosterior:
             else:
                 gradient = (gradient + slope) @ shape.root
             # The derivatives of v and of log(width) by log sigma.
-            share = by_prior / precision
-            by_scale += share * (gradient[:k] * (2.0 * mean + moved) + 1.0)
+            slope_v = given.mean_slope + given.log_width_slope * moved
+            by_scale += gradient[:k] * slope_v + given.log_width_slope
             for block, place, own in self._blocks:
                 by_theta[own] += block.mixture.pull(theta[own], by_scale[place])
-            value += loglik - 0.5 * float(np.log(precision).sum())
-            return value, np.concatenate([gradient[:k] * width, gradient[k:], by_theta * shape.theta_width])
+            value += loglik + float(np.log(given.width).sum())
+            return value, np.concatenate(
+                [gradient[:k] * given.width, gradient[k:], by_theta * shape.theta_width]
+            )
 
     def _log_prior(self, gamma: Array, theta: Array, logs: Array) -> tuple[float, Array, Array, Array]:
         """Log prior, and its gradients by gamma, theta (scales held) and log sigma (k,)."""

@@ -1,35 +1,46 @@
-"""Where the scales of a hierarchical prior lie, about, and what the data say of each coefficient there.
+"""Where the scales of a hierarchical prior lie, about, and how the coefficients follow them.
 
 Everything here is approximate and decides the sampler's speed only. At typical scales the log-likelihood is a parabola
 about the mode; with it the evidence of the scales is a sum over directions (one shared scale) or coefficients (local
-scales), looked at on grids; the scales move to their means and the mode is found again, a few times.
+scales), looked at on grids; the scales move to their means and the mode is found again, a few times. Where one scale is
+shared the mode is then found at each of several values of it, for separated data have no parabola that would do at all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.linalg import LinAlgError, block_diag, cho_factor, cho_solve
 
 from problogit.core.blocks import Array
 from problogit.core.likelihood import BinomialLikelihood
-from problogit.core.priors.columns import Indices
 from problogit.core.priors.hierarchy import ResolvedHierarchy, ScaledBlock
+from problogit.core.priors.mixture import grid_moments
 from problogit.core.scaling import Scaling
 from problogit.errors import EstimationError
-from problogit.estimators.whitened import NO_CURVATURE, find_mode, inverse_root
+from problogit.estimators.hierarchical_average import Average, average_from
+from problogit.estimators.hierarchical_passage import ParabolaPassage, Passage, TracedPassage
+from problogit.estimators.hierarchical_view import View, other_columns, view_at, without_others
+from problogit.estimators.whitened import NO_CURVATURE
 from problogit.problem import Problem
 
 __all__ = ["Found", "Shape", "find_shape"]
 
 _ROUNDS = 10
 _STILL = 0.05  # change of the logarithms of the scales at which they have settled
+_THETA = np.linspace(-12.0, 6.0, 721)
+_TRACED = np.array(
+    [[-4.6], [4.0]]
+)  # theta between which a shared scale is traced: 0.01 to 4 times the prior's own
+_VALUES = 11
 
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """gamma = center + root (v, r); v = (pull + sqrt(data + d) z) / (data + d), d = exp(2 log_unit) / sigma^2.
+    """gamma = center + root (v, r), with v of each block from its passage.
 
     Attributes
     ----------
@@ -37,19 +48,15 @@ class Shape:
         gamma at v = 0, r = 0.
     root : ndarray, shape (p, p)
         Columns: the k directions of v, then the others.
-    data, pull : ndarray, shape (k,)
-        a and q of the module `hierarchical`.
-    log_unit : ndarray, shape (k,)
-        Log of sigma over the prior standard deviation of v.
+    passages : tuple of Passage
+        One for each block.
     theta, theta_width : ndarray, shape (m,)
         Centres and widths of the hyperparameters.
     """
 
     center: Array
     root: Array
-    data: Array
-    pull: Array
-    log_unit: Array
+    passages: tuple[Passage, ...]
     theta: Array
     theta_width: Array
 
@@ -64,37 +71,12 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class _Parabola:
-    """Log-likelihood and fixed priors as a function of x = gamma_h - loc, the others at their best: q'x - x'Sx/2.
-
-    Attributes
-    ----------
-    curvature : ndarray, shape (k, k)
-    linear : ndarray, shape (k,)
-    at : ndarray, shape (k,)
-        The mode.
-    follow : ndarray, shape (p - k, k)
-        How the other coefficients move with delta.
-    rest_root : ndarray, shape (p - k, p - k)
-        Root of their covariance given delta.
-    """
-
-    curvature: Array
-    linear: Array
-    at: Array
-    follow: Array
-    rest_root: Array
-
-
-@dataclass(frozen=True, eq=False)
 class _BlockShape:
-    """The part of a `Shape` that belongs to one block: directions of its v, (k, k), and scales to go on with, (k,)."""
+    """One block by its parabola: directions of its v, (k, k), what the data say of them, and scales to go on with."""
 
     directions: Array
+    passage: ParabolaPassage
     scales: Array
-    data: Array
-    pull: Array
-    log_unit: Array
     theta: Array
     theta_width: Array
 
@@ -105,83 +87,112 @@ def find_shape(problem: Problem, prior: ResolvedHierarchy) -> Found:
     At typical scales coefficients that a horseshoe may let go are near zero, where the likelihood is more curved, and
     less entangled, than where it lets them go.
     """
-    view = _view(problem, prior, prior.log_scales(prior.centre))
+    logs = prior.log_scales(prior.centre)
     for _ in range(_ROUNDS):
-        last = view
-        view = _view(problem, prior, last.next_scales)
-        if np.all(np.abs(view.next_scales - last.next_scales) < _STILL):
+        settled = _block_shapes(view_at(problem, prior, logs))
+        last, logs = logs, _next_logs(problem, prior, settled)
+        if np.all(np.abs(logs - last) < _STILL):
             break
-    settled = view.shapes
+    traces = {
+        position: _trace(problem, prior, logs, position)
+        for position, block in enumerate(prior.blocks)
+        if block.mixture.shared
+    }
+    theta = [
+        _where(prior.blocks[i], traces[i]) if i in traces else (shape.theta, shape.theta_width)
+        for i, shape in enumerate(settled)
+    ]
     loose = [
-        block.mixture.log_scales(block.mixture.loosened(shape.theta, shape.theta_width))
-        for block, shape in zip(prior.blocks, settled, strict=True)
+        block.mixture.log_scales(block.mixture.loosened(*where))
+        for block, where in zip(prior.blocks, theta, strict=True)
     ]
-    view = _view(problem, prior, np.concatenate(loose))
-    shapes = [
-        replace(new, theta=old.theta, theta_width=old.theta_width)
-        for new, old in zip(view.shapes, settled, strict=True)
-    ]
-    return Found(_assemble(view, shapes), view.likelihood, view.scaling)
+    view = view_at(problem, prior, np.concatenate(loose))
+    shapes = _block_shapes(view)
+    passages = tuple(
+        _traced(view, traces[i], i, shape) if i in traces else shape.passage for i, shape in enumerate(shapes)
+    )
+    return Found(_assemble(view, shapes, passages, theta), view.likelihood, view.scaling)
+
+
+def _next_logs(problem: Problem, prior: ResolvedHierarchy, shapes: list[_BlockShape]) -> Array:
+    """Logarithms of the scales to go on with, original units."""
+    to_gamma = np.log(problem.scaling.scale[prior.columns])
+    return np.asarray(np.log(np.concatenate([shape.scales for shape in shapes])) - to_gamma)
 
 
 @dataclass(frozen=True, eq=False)
-class _View:
-    """What is seen from the mode at given scales.
+class _Trace:
+    """The posterior about several values of one shared scale, the other scales held.
 
     Attributes
     ----------
-    next_scales : ndarray, shape (k,)
-        Logarithms of the scales to go on with, original units.
+    logs : ndarray, shape (m,)
+        Logarithms of the scale, evenly spaced.
+    averages : list of Average
     """
 
-    prior: ResolvedHierarchy
-    likelihood: BinomialLikelihood
-    scaling: Scaling
-    mode: Array
-    parabola: _Parabola
-    shapes: list[_BlockShape]
-    next_scales: Array
+    logs: Array
+    averages: list[Average]
 
 
-def _view(problem: Problem, prior: ResolvedHierarchy, logs: Array) -> _View:
-    scaled, best = find_mode(problem, prior.given(logs).stand_in())
-    scaling, likelihood = scaled.scaling, scaled.objective.likelihood
-    moved = prior.scaled(scaling)
-    here = _parabola(likelihood, moved, best.gamma)
-    to_gamma = np.log(scaling.scale[prior.columns])
-    shapes = _blocks(moved, here, logs + to_gamma)
-    next_scales = np.log(np.concatenate([shape.scales for shape in shapes])) - to_gamma
-    return _View(moved, likelihood, scaling, best.gamma, here, shapes, next_scales)
+def _log_shared(block: ScaledBlock, theta: Array) -> Array:
+    """log s of a shared scale, (m, 1) -> (m,)."""
+    return np.asarray(block.mixture.log_scales(theta)[:, 0] - np.log(block.mixture.factor[0]))
 
 
-def _parabola(likelihood: BinomialLikelihood, prior: ResolvedHierarchy, gamma: Array) -> _Parabola:
-    columns, others = prior.columns, _others(prior)
-    tame = prior.fixed.stand_in()
-    _, gradient, information = likelihood.information(gamma)
-    bend = information + tame.hessian(gamma)
-    slope = (gradient + tame.gradient(gamma))[columns]
-    S = bend[np.ix_(columns, columns)]
-    cross = bend[np.ix_(others, columns)]
-    if others.size:
-        rest_root = inverse_root(bend[np.ix_(others, others)])
-        follow = -rest_root @ (rest_root.T @ cross)
-        S = S + cross.T @ follow
-    else:
-        rest_root, follow = np.empty((0, 0)), np.empty((0, columns.size))
-    at = gamma[columns] - np.concatenate([block.loc for block in prior.blocks])
-    return _Parabola(S, slope + S @ at, at, follow, rest_root)
+def _trace(problem: Problem, prior: ResolvedHierarchy, logs: Array, position: int) -> _Trace:
+    block, own = prior.blocks[position], _places(prior)[position]
+    low, high = _log_shared(block, _TRACED)
+    values = np.linspace(float(low), float(high), _VALUES)
+    averages: list[Average] = []
+    for value in values:
+        moved = logs.copy()
+        moved[own] = np.log(block.mixture.factor) + value
+        found = average_from(view_at(problem, prior, moved), averages[-1] if averages else None)
+        if found is None:
+            break
+        averages.append(found)
+    return _Trace(values[: len(averages)], averages)
 
 
-def _blocks(prior: ResolvedHierarchy, here: _Parabola, logs: Array) -> list[_BlockShape]:
+def _where(block: ScaledBlock, trace: _Trace) -> tuple[Array, Array]:
+    """Centre and width of theta by the approximate evidence, a spline between the values."""
+    found = CubicSpline(trace.logs, [average.log_evidence for average in trace.averages], bc_type="natural")
+    inside = np.clip(_log_shared(block, _THETA[:, None]), trace.logs[0], trace.logs[-1])
+    mean, width = grid_moments(_THETA, found(inside) + block.mixture.log_density(_THETA[:, None]))
+    return np.atleast_1d(mean), np.atleast_1d(width)
+
+
+def _traced(view: View, trace: _Trace, position: int, shape: _BlockShape) -> TracedPassage:
+    """Means and precisions of the trace in the directions that are used."""
+    prior, own = view.prior, _places(view.prior)[position]
+    block, inverse = prior.blocks[position], np.linalg.inv(shape.directions)
+    bend = prior.fixed.stand_in().hessian(view.mode)
+    means, precisions = [], []
+    for average, log in zip(trace.averages, trace.logs, strict=True):
+        means.append(inverse @ (average.mean[block.index] - block.loc))
+        S = without_others(prior, average.information + bend)[0][own, own]
+        along = np.einsum("ij,ik,kj->j", shape.directions, S, shape.directions)
+        precisions.append(np.maximum(along, 0.0) + np.exp(-2.0 * log))
+    return TracedPassage.through(shape.passage.log_unit, trace.logs, np.array(means), np.array(precisions))
+
+
+def _places(prior: ResolvedHierarchy) -> list[slice]:
+    """Where the coefficients of each block stand among those with random scales."""
+    ends = np.cumsum([0, *(block.index.size for block in prior.blocks)])
+    return [slice(int(start), int(stop)) for start, stop in pairwise(ends)]
+
+
+def _block_shapes(view: View) -> list[_BlockShape]:
     """Each block by itself, the others at the mode, from its scales as they are."""
-    out, start = [], 0
-    for block, theta in zip(prior.blocks, prior.split(prior.centre), strict=True):
-        own = slice(start, start + block.index.size)
+    prior, here, out = view.prior, view.parabola, []
+    for block, theta, own in zip(prior.blocks, prior.split(prior.centre), _places(prior), strict=True):
         S = here.curvature[own, own]
         linear = here.linear[own] - here.curvature[own] @ here.at + S @ here.at[own]
-        shared = block.mixture.shared
-        out.append(_shared(block, theta, S, linear) if shared else _local(block, theta, S, linear, logs[own]))
-        start = own.stop
+        if block.mixture.shared:
+            out.append(_shared(block, theta, S, linear))
+        else:
+            out.append(_local(block, theta, S, linear, view.logs[own]))
     return out
 
 
@@ -194,7 +205,8 @@ def _shared(block: ScaledBlock, theta: Array, S: Array, linear: Array) -> _Block
     pull = linear @ directions
     mean, width, scales = block.mixture.approximate(theta, data, pull)
     scales = block.mixture.factor * scales
-    return _BlockShape(directions, scales, data, pull, np.log(block.mixture.factor), mean, width)
+    passage = ParabolaPassage(data, pull, np.log(block.mixture.factor))
+    return _BlockShape(directions, passage, scales, mean, width)
 
 
 def _local(block: ScaledBlock, theta: Array, S: Array, linear: Array, logs: Array) -> _BlockShape:
@@ -211,12 +223,14 @@ def _local(block: ScaledBlock, theta: Array, S: Array, linear: Array, logs: Arra
     data = np.maximum(1.0 / variance - prior, 0.0)
     pull = (covariance @ linear) / variance
     mean, width, scales = block.mixture.approximate(theta, data, pull)
-    return _BlockShape(np.eye(k), scales, data, pull, np.zeros(k), mean, width)
+    return _BlockShape(np.eye(k), ParabolaPassage(data, pull, np.zeros(k)), scales, mean, width)
 
 
-def _assemble(view: _View, shapes: list[_BlockShape]) -> Shape:
+def _assemble(
+    view: View, shapes: list[_BlockShape], passages: tuple[Passage, ...], theta: list[tuple[Array, Array]]
+) -> Shape:
     prior, here = view.prior, view.parabola
-    columns, others = prior.columns, _others(prior)
+    columns, others = prior.columns, other_columns(prior)
     p, k = view.mode.size, columns.size
     directions = block_diag(*(shape.directions for shape in shapes))
     center = view.mode.copy()
@@ -226,17 +240,5 @@ def _assemble(view: _View, shapes: list[_BlockShape]) -> Shape:
     root[np.ix_(columns, np.arange(k))] = directions
     root[np.ix_(others, np.arange(k))] = here.follow @ directions
     root[np.ix_(others, np.arange(k, p))] = here.rest_root
-    return Shape(
-        center,
-        root,
-        np.concatenate([shape.data for shape in shapes]),
-        np.concatenate([shape.pull for shape in shapes]),
-        np.concatenate([shape.log_unit for shape in shapes]),
-        np.concatenate([shape.theta for shape in shapes]),
-        np.concatenate([shape.theta_width for shape in shapes]),
-    )
-
-
-def _others(prior: ResolvedHierarchy) -> Indices:
-    """The columns with fixed priors."""
-    return np.setdiff1d(np.arange(len(prior.terms)), prior.columns)
+    middle, width = zip(*theta, strict=True)
+    return Shape(center, root, passages, np.concatenate(middle), np.concatenate(width))

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from problogit.estimators.nuts_op import Density, NutsRun
 from problogit.estimators.nuts_watch import NutsSettings, best_chains, nothing_to_return
 from problogit.progress import Progress
 
-__all__ = ["check_nutpie", "run_nutpie"]
+__all__ = ["check_nutpie", "nutpie_installed", "run_nutpie"]
 
 # What ArviZ calls the sampler's statistics, and what nutpie calls them.
 _STATISTICS = {
@@ -36,6 +37,11 @@ _STATISTICS = {
     "acceptance_rate": "mean_tree_accept",
 }
 _BETWEEN_REPORTS = 0.1  # seconds
+
+
+def nutpie_installed() -> bool:
+    """True where nutpie could be imported; it is not."""
+    return find_spec("nutpie") is not None
 
 
 def check_nutpie() -> None:

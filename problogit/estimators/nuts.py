@@ -11,7 +11,7 @@ from problogit.core.coefficients import DrawnCoefficients
 from problogit.core.priors.used import UsedPrior
 from problogit.estimate import Estimate, Estimator, Finding, Provenance, Status
 from problogit.estimators.hyperparameters import measure_extra, with_extra
-from problogit.estimators.nutpie_op import run_nutpie
+from problogit.estimators.nutpie_op import nutpie_installed, run_nutpie
 from problogit.estimators.nuts_op import NutsRun, NutsSettings, run_nuts
 from problogit.estimators.posterior import BayesDetails, posterior_stats
 from problogit.estimators.posterior_checks import check_draws, measure
@@ -19,10 +19,22 @@ from problogit.estimators.target import Target
 from problogit.problem import Problem
 from problogit.progress import Progress
 
-__all__ = ["sample_by_nuts"]
+__all__ = ["choose_backend", "sample_by_nuts"]
 
 _LOOPS = {"pymc": (run_nuts, ("pymc", "pytensor")), "nutpie": (run_nutpie, ("nutpie",))}
 _START = 2.0  # chains start uniformly in (-2, 2)^p of the whitened coordinates: wider than the posterior
+# Entries of the design up to which nutpie's loop, on one core, was never slower than PyMC's on several: there the loop
+# costs more than the density does. See "From a call to a posterior" in benchmarks/README.md.
+_FEW_ENTRIES = 40_000
+
+
+def choose_backend(asked: str, problem: Problem) -> str:
+    """``pymc`` or ``nutpie``: the one that was asked for; under ``auto`` the faster of those that are installed."""
+    if asked != "auto":
+        return asked
+    X = problem.likelihood.X
+    entries = X.size if isinstance(X, np.ndarray) else X.nnz
+    return "nutpie" if entries <= _FEW_ENTRIES and nutpie_installed() else "pymc"
 
 
 def sample_by_nuts(
