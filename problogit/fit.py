@@ -31,8 +31,8 @@ from problogit.analysis import (
 from problogit.analysis import calibration as calibrate
 from problogit.analysis import classify as classification
 from problogit.analysis import collinearity as collinear
-from problogit.analysis import effects as marginal
 from problogit.analysis import confusion as decided
+from problogit.analysis import effects as marginal
 from problogit.analysis import influence as influences
 from problogit.analysis import loo as leave_one_out
 from problogit.analysis import path as paths
@@ -259,6 +259,7 @@ class Fit:
         at: Any = None,
         by: Any = None,
         prob: float = 0.95,
+        *,
         interval: str | None = None,
         data: Any = None,
         extrapolate: bool = False,
@@ -295,7 +296,17 @@ class Fit:
         DataFrame
             ``variable, contrast``, columns of `at` and `by`, ``estimate, std_error, lower, upper, interval, n``.
         """
-        return marginal.effects(self.estimate, variables, kind, at, by, prob, interval, data, extrapolate)
+        return marginal.effects(
+            self.estimate,
+            variables,
+            kind,
+            at,
+            by,
+            prob,
+            interval=interval,
+            data=data,
+            extrapolate=extrapolate,
+        )
 
     # -- how good is it ----------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 __all__ = ["Bools", "Column", "Labels", "Numbers", "Opaque", "plain"]
 
 Bools = NDArray[np.bool_]
-Positions = NDArray[np.int64] | Bools
+Positions = NDArray[np.int64] | Bools | slice
 
 
 @dataclass(frozen=True, eq=False)
