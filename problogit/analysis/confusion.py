@@ -132,8 +132,8 @@ class Confusion:
         return "\n".join(
             [
                 textwrap.fill(head, 100),
-                f"True positives {self.true_positives:,.6g}, false positives {self.false_positives:,.6g}, false negatives "
-                f"{self.false_negatives:,.6g}, true negatives {self.true_negatives:,.6g}.",
+                f"True positives {self.true_positives:,.6g}, false positives {self.false_positives:,.6g}, "
+                f"false negatives {self.false_negatives:,.6g}, true negatives {self.true_negatives:,.6g}.",
                 numbers.to_string(na_rep="-"),
                 f"{self.prob:.0%} intervals: {kinds}.",
                 *(textwrap.fill(note, 100) for note in self.notes),

@@ -14,7 +14,7 @@ from scipy.stats import binom
 import problogit as plg
 from problogit.analysis import predict as predictions
 from problogit.analysis import total_draws
-from problogit.analysis.total_draws import poisson_binomial, shifted_binomial
+from problogit.analysis.poisson_binomial import poisson_binomial, shifted_binomial
 from problogit.analysis.totals import expected_total
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.errors import AliasingWarning, InputError, SeparationWarning
