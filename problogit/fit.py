@@ -33,6 +33,7 @@ from problogit.analysis import classify as classification
 from problogit.analysis import collinearity as collinear
 from problogit.analysis import confusion as decided
 from problogit.analysis import effects as marginal
+from problogit.analysis import group_totals as by_group
 from problogit.analysis import influence as influences
 from problogit.analysis import loo as leave_one_out
 from problogit.analysis import path as paths
@@ -307,6 +308,20 @@ class Fit:
             data=data,
             extrapolate=extrapolate,
         )
+
+    def expected_totals(
+        self, by: Any, data: Any = None, value: Any = 1.0, prob: float = 0.95, trials: Any = None
+    ) -> by_group.GroupTotals:
+        """Expected sums of `value` over the events of each group of rows, and of all rows, with intervals.
+
+        Parameters
+        ----------
+        by : str or array
+            A column of the table, or one label for each of its rows.
+        data, value, prob, trials
+            As in `expected_total`.
+        """
+        return by_group.group_totals(self.estimate, by, data, value, prob, trials)
 
     # -- how good is it ----------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.special import expit, ndtri
 
@@ -26,7 +27,7 @@ from problogit.core.debiased import DebiasedCoefficients
 from problogit.core.infinite import AliasedCoefficients, MaskedCoefficients, SeparatedCoefficients
 from problogit.core.resampled import ResampledCoefficients
 
-__all__ = ["Total", "WeightedRows", "total_distribution"]
+__all__ = ["Total", "WeightedRows", "group_sums", "total_distribution"]
 
 _SEED = 20_111  # of the draws from a normal distribution and of simulated totals: the same call, the same interval
 _DRAWS = (200, 2000)  # from a normal distribution: fewer where rows are many
@@ -134,6 +135,26 @@ def total_distribution(coefficients: CoefficientDistribution, rows: WeightedRows
         ends = _normal_ends(moments, tails)
     outcome = math.sqrt(float(moments[1].mean()))
     return Total(float(moments[0].std(ddof=1)) if count > 1 else 0.0, outcome, *ends)
+
+
+def group_sums(
+    coefficients: CoefficientDistribution, rows: WeightedRows, codes: NDArray[np.int64], n_groups: int
+) -> Array:
+    """Expected total of each group of rows in every draw of the coefficients, shape (n_draws, n_groups).
+
+    The draws are common to the groups, so that what the coefficients leave open moves them together.
+    """
+    log_odds, count, _ = _log_odds(coefficients, rows)
+    step, out = max(1, _BLOCK // count), np.zeros((count, n_groups))
+    for start in range(0, rows.value.size, step):
+        block = slice(start, start + step)
+        part = rows.take(block)
+        worth = sp.csr_array(
+            (part.value * part.trials, (np.arange(part.value.size), codes[block])),
+            shape=(part.value.size, n_groups),
+        )
+        out += expit(log_odds(part.X) + part.offset) @ worth
+    return out
 
 
 def _moments(

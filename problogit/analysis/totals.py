@@ -26,7 +26,7 @@ from problogit.validation import check_number, check_probability
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ExpectedTotal", "expected_total"]
+__all__ = ["ExpectedTotal", "expected_total", "total_of", "totalled_rows"]
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ def expected_total(
     K ~ Binomial(m, expit(x'beta + offset)) and beta drawn from the coefficient distribution, so that what the
     coefficients leave open is carried through the log-odds as in `predict`. Posterior and bootstrap draws are taken
     as they are; normal distributions are drawn from (200 to 2000 times) with a fixed seed, so that the same call gives
-    the same interval. Given beta the number of events is Poisson-binomial: exact up to 200 trials, then the shifted
-    binomial with the same three cumulants; totals of differing values are simulated, or beyond 500 rows normal with a
-    correction for skewness. Where events have one value, or rows are few, both ends are totals that can occur.
+    the same interval. Given beta the number of events is Poisson-binomial: exact up to 200 trials, then off by less
+    than 0.001; totals of differing values are simulated, or beyond 500 rows normal with a correction for skewness.
+    Where events have one value, or rows are few, both ends are totals that can occur.
 
     With rare events the coefficients' uncertainty is skew on the scale of probabilities: for a sampling distribution
     the mean, which takes the estimate for true, may then lie near the lower end.
@@ -121,6 +121,12 @@ def expected_total(
     ExpectedTotal
     """
     prob = check_probability("prob", prob)
+    coded, rows = totalled_rows(estimate, data, value, trials)
+    return total_of(estimate, rows, prob, coded.n_table - rows.value.size)
+
+
+def totalled_rows(estimate: Estimate, data: Any, value: Any, trials: Any) -> tuple[Coded, WeightedRows]:
+    """The rows that can be predicted, with value and trials of each."""
     coded = coded_rows(estimate, data)
     rows = WeightedRows(
         coded.X,
@@ -128,6 +134,11 @@ def expected_total(
         _per_row("value", value, data, coded),
         _trials(estimate, data, trials, coded),
     )
+    return coded, rows
+
+
+def total_of(estimate: Estimate, rows: WeightedRows, prob: float, n_missing: int) -> ExpectedTotal:
+    """The total of these rows."""
     p = probabilities(estimate, rows.X, rows.offset)
     mean = float(np.sum(rows.value * rows.trials * p))
     spread, reason = _spread(estimate, rows, p, prob)
@@ -141,8 +152,8 @@ def expected_total(
         prob=prob,
         interval="prediction" if known else "none",
         parameters=estimate.coefficients.kinds[0] if known else "none",
-        n_rows=int(coded.position.size),
-        n_missing=int(coded.n_table - coded.position.size),
+        n_rows=int(rows.value.size),
+        n_missing=n_missing,
         parameter_sd=spread.parameter_sd,
         bernoulli_sd=spread.outcome_sd,
         reason=reason,
