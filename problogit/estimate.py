@@ -258,6 +258,10 @@ class Estimator(ABC):
         """
         return ""
 
+    def seeded(self, seed: int) -> Estimator:
+        """The same method with this seed; itself where it draws nothing."""
+        return self
+
     @abstractmethod
     def surrogate(self) -> Estimator:
         """A method fit for hundreds of refits that stands in for this one."""

@@ -68,6 +68,11 @@ def refit_without(
     limited : bool
         Stop after 100 refits, of which 5 by the sampler itself.
     progress : Progress
+
+    Notes
+    -----
+    The refit without a row takes its random numbers from the seed of the fit and the row's position, so that the same
+    fit gives the same values again.
     """
     problem = estimate.problem
     done: list[tuple[int, float, float, float]] = []
@@ -79,15 +84,15 @@ def refit_without(
     progress.start("Exact leave-one-out refits", int(chosen.size))
     try:
         for i in chosen:
-            rest = _without(problem, int(i))
+            rest, method = _without(problem, int(i)), _seeded(estimate, int(i))
             try:
-                draws = _posterior(estimate.method.surrogate(), rest)
+                draws = _posterior(method.surrogate(), rest)
                 if draws is None and limited and sampled >= MOST_SAMPLED:
                     failures.append(f"the sampler was run for {MOST_SAMPLED} rows and no more")
                     continue
                 if draws is None:
                     sampled += 1
-                    draws = _posterior(estimate.method, rest)
+                    draws = _posterior(method, rest)
             except ProblogitError as error:
                 failures.append(str(error).splitlines()[0])
                 continue
@@ -105,6 +110,12 @@ def refit_without(
     return Refits(
         table[:, 0].astype(np.int64), table[:, 1], table[:, 2], table[:, 3], sampled, tuple(failures)
     )
+
+
+def _seeded(estimate: Estimate, row: int) -> Estimator:
+    """The method with random numbers of its own for this row."""
+    seeds = np.random.SeedSequence(estimate.provenance.seed or 0, spawn_key=(row,))
+    return estimate.method.seeded(int(seeds.generate_state(1)[0]))
 
 
 def _without(problem: Problem, row: int) -> Problem:

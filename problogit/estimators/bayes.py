@@ -230,6 +230,10 @@ class Bayes(Estimator):
         """
         return cast(BayesDetails | LaplaceDetails, estimate.details).raw
 
+    def seeded(self, seed: int) -> Bayes:
+        """The same method with this seed."""
+        return replace(self, rng=seed)
+
     def surrogate(self) -> PosteriorSurrogate | Penalized:
         """The Laplace sampler, and the mode where its k-hat fails.
 

@@ -223,6 +223,9 @@ def test_a_refit_that_fails_is_said_and_the_rest_is_kept(monkeypatch):
     assert found.n_refitted == 1
     assert found.refitted[np.argmax(found.pareto_k)]
     assert "further rows were not refitted: more than 1" in found.notes[1]
+    # Seeds come from the fit and the row, whatever the method's own.
+    unseeded = replace(estimate, method=replace(estimate.method, rng=None))
+    np.testing.assert_array_equal(loo(unseeded).elpd_i, found.elpd_i)
 
 
 def test_transforms_of_right_predictions_are_uniform():
