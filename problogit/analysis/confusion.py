@@ -189,10 +189,12 @@ def confusion(
     require_both(judged)
     cells = _Cells(judged, called(judged.log_odds, cut), prob, interval)
     costs = threshold if isinstance(threshold, Costs) else None
-    counts = [float(judged.weights @ cases) for cases in (cells.hits, cells.alarms, cells.missed, cells.calm)]
     return Confusion(
-        cut,
-        *counts,
+        threshold=cut,
+        true_positives=float(judged.weights @ cells.hits),
+        false_positives=float(judged.weights @ cells.alarms),
+        false_negatives=float(judged.weights @ cells.missed),
+        true_negatives=float(judged.weights @ cells.calm),
         rates=cells.rates() + (() if costs is None else cells.costs(costs)),
         costs=costs,
         modelled=estimate.problem.response.describe(),

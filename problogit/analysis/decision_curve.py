@@ -106,7 +106,7 @@ class DecisionCurveResult:
 
 
 def decision_curve(  # noqa: PLR0913 - the keywords of a curve are a contract
-    fits: HasEstimate | Estimate | Mapping[str, HasEstimate] | Sequence[HasEstimate],
+    fits: HasEstimate | Mapping[str, HasEstimate] | Sequence[HasEstimate],
     thresholds: Any = None,
     data: Any = None,
     resample: str = "auto",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -168,10 +169,8 @@ def _own_notes(judged: Mapping[str, Judged]) -> tuple[str, ...]:
 def _aligned(judged: Mapping[str, Judged]) -> tuple[dict[str, Judged], tuple[str, ...]]:
     """The entries that every fit predicts, in one order, and how many units were lost for it."""
     keys = {label: _key(one, judged) for label, one in judged.items()}
-    common = None
-    for label, one in judged.items():
-        known = keys[label][~np.isnan(one.log_odds)]
-        common = known if common is None else np.intersect1d(common, known)
+    known = [keys[label][~np.isnan(one.log_odds)] for label, one in judged.items()]
+    common = functools.reduce(np.intersect1d, known)
     kept = {label: one.take(np.isin(keys[label], common)) for label, one in judged.items()}
     first, *others = kept.values()
     if first.rows.size == 0:

@@ -111,10 +111,14 @@ def calls_of(log_odds: Array, successes: Array, trials: Array, weights: Array, t
     reached = thresholds_reached(log_odds, thresholds)
     total = float(weights @ trials)
     hits, needless = (
-        _from_the_top(np.bincount(reached, weights * counted, thresholds.size + 1)[None])[0] / total
+        _from_the_top(_sums(reached, weights * counted, thresholds.size + 1)[None])[0] / total
         for counted in (successes, trials - successes)
     )
     return Calls(hits, needless, np.asarray(weights @ successes / total))
+
+
+def _sums(codes: Integers, values: Array, size: int) -> Array:
+    return np.asarray(np.bincount(codes, values, size), dtype=np.float64)
 
 
 def _from_the_top(by_reached: Array) -> Array:
@@ -174,15 +178,14 @@ def _weighed(
     events, others = outcomes.successes, outcomes.trials - outcomes.successes
     if outcomes.clusters is not None:
         owner = np.unique(outcomes.clusters, return_inverse=True)[1].ravel()
-        shape, share, every = np.ones(owner.max() + 1), outcomes.weights, slice(None)
+        shape, share, every = np.ones(owner.max() + 1), outcomes.weights, np.arange(owner.size)
     else:
         share = outcomes.weights / outcomes.units  # of one unit
         cell = np.unique(np.column_stack([events, others, share]), axis=0, return_inverse=True)[1].ravel()
         for one in reached:
             cell = np.unique(cell * size + one, return_inverse=True)[1].ravel()
-        shape = np.bincount(cell, outcomes.units)
         every = np.unique(cell, return_index=True)[1]
-        owner = cell[every]
+        owner, shape = cell[every], _sums(cell, outcomes.units, every.size)
     return shape, [
         (
             _table((share * events)[every], owner, one[every], (shape.size, size)),

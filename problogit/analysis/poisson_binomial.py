@@ -45,7 +45,7 @@ def poisson_binomial(p: Array, trials: Array) -> Array:
         chances[:, : columns.size] = p[start : start + step, columns]  # trials beyond have the probability 0
         mass = _one_by_one(chances.reshape(-1, _TRIALS)).reshape(chances.shape[0], blocks, -1)
         out += _convolved(mass)[: out.size]
-    return np.maximum(out / p.shape[0], 0.0)
+    return np.asarray(np.maximum(out / p.shape[0], 0.0))
 
 
 def _one_by_one(p: Array) -> Array:

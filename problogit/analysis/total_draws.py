@@ -153,7 +153,7 @@ def group_sums(
             (part.value * part.trials, (np.arange(part.value.size), codes[block])),
             shape=(part.value.size, n_groups),
         )
-        out += expit(log_odds(part.X) + part.offset) @ worth
+        out += np.asarray(expit(log_odds(part.X) + part.offset) @ worth)
     return out
 
 

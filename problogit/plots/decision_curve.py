@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
@@ -56,9 +56,10 @@ def decision_curve(
         One line a fit with its band, the grey line of treating all and the black one of treating none. A fit is worth
         using where its line is the highest.
     """
-    carried = getattr(curve, "result", curve)
+    carried = getattr(curve, "result", None)
     if not isinstance(carried, DecisionCurveResult):
-        carried = judge(estimate_of(curve, "curve"))
+        estimate_of(curve, "curve")  # or an error that says what was expected
+        carried = judge(cast("HasEstimate", curve))
     return draw_decision_curve(carried, ax, quantity)
 
 
