@@ -16,6 +16,7 @@ from problogit.analysis import (
     contrasts,
     diagnostics,
     hyperparameters,
+    individual_risk,
     link,
     predict,
     prior_ranges,
@@ -218,6 +219,24 @@ class Fit:
         """
         return predict.predict(self.estimate, data, prob, interval, unseen, output)
 
+    def individual_risk(
+        self,
+        data: Any = None,
+        prob: float = 0.95,
+        interval: str | None = None,
+        unseen: Unseen = "error",
+        output: Literal["pandas", "polars"] | None = None,
+    ) -> Any:
+        """How sure each probability is: bounds, effective sample size, and whether the row is extrapolated.
+
+        Returns
+        -------
+        DataFrame
+            Of `predict`, and ``n_effective`` (people like this one whose share of events would be as precise),
+            ``outside`` (the row lies outside the training data) and ``beyond`` (where).
+        """
+        return individual_risk.individual_risk(self.estimate, data, prob, interval, unseen, output)
+
     def predict_proba(self, data: Any = None, unseen: Unseen = "error") -> Array:
         """P(event) of every row, shape (n_rows,)."""
         return predict.predict_proba(self.estimate, data, unseen)
@@ -325,9 +344,49 @@ class Fit:
 
     # -- how good is it ----------------------------------------------------------------------------------------
 
-    def calibration(self, data: Any = None, resample: str = "auto") -> Calibration:
-        """Are the probabilities right? Judged out of sample unless asked otherwise."""
-        return Calibration(calibrate.calibration(self.estimate, data, resample))
+    def calibration(
+        self,
+        data: Any = None,
+        resample: str = "auto",
+        *,
+        prob: float = 0.95,
+        smooth: Literal["spline", "lowess", "loess"] = "spline",
+        resamples: int | None = None,
+        rng: int | np.random.Generator | None = 0,
+        progress: bool | Progress | None = None,
+    ) -> Calibration:
+        """Are the probabilities right? Judged out of sample unless asked otherwise.
+
+        Parameters
+        ----------
+        data : table, optional
+            New data with predictors and response.
+        resample : str
+            How rows are left out, without `data`: ``auto``, ``loo``, ``exact``, ``folds`` or ``apparent``.
+        prob : float
+            Level of the bounds and confidence bands.
+        smooth : str
+            The smooth curve: a restricted cubic spline of the log-odds, or local regression as in rms or R's loess.
+        resamples : int, optional
+            Refits of the optimism bootstrap (slope, AUC), and as many to outcomes simulated from the fit. By default
+            200 where rows x columns x refits is at most 5 million and a refit judges all rows; 0 for none.
+        rng : int, Generator or None
+            Deals folds, draws resamples, simulates.
+        progress : bool or Progress, optional
+            Whether to show a bar; by default where standard error is a terminal.
+        """
+        return Calibration(
+            calibrate.calibration(
+                self.estimate,
+                data,
+                resample,
+                prob=prob,
+                smooth=smooth,
+                resamples=resamples,
+                rng=rng,
+                progress=resolve_progress(progress),
+            )
+        )
 
     def confusion(
         self,

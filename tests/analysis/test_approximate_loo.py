@@ -1,4 +1,4 @@
-"""Approximate leave-one-out against exact refits: by R (tests/reference/leave_one_out) and by the methods themselves."""
+"""Approximate leave-one-out against exact refits by R (tests/reference/leave_one_out) and by the methods themselves."""
 
 from __future__ import annotations
 
@@ -126,7 +126,9 @@ def test_a_frequency_weight_is_that_many_rows():
 
 
 def test_a_row_whose_removal_separates_gets_the_wrong_certainty_of_its_exact_refit():
-    data = pd.DataFrame({"g": np.repeat(["a", "b"], [60, 31]), "y": np.r_[np.tile([0, 1], 30), 1, np.zeros(30)]})
+    data = pd.DataFrame(
+        {"g": np.repeat(["a", "b"], [60, 31]), "y": np.r_[np.tile([0, 1], 30), 1, np.zeros(30)]}
+    )
     estimate = estimated(plg.LogitModel("y ~ g", data).problem)
     found = approximate_loo(estimate)
     assert found.log_odds[60] == -np.inf  # the only event of its level; its leverage is 1/31
