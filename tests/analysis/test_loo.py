@@ -192,7 +192,7 @@ def influential(n=35):
     y[far] = 1 - y[far]
     exact = Quadrature(x, y, np.ones(n), np.ones(n))
     problem = plg.LogitModel.from_arrays(x[:, None], y.astype(int)).problem
-    return exact, posterior(problem, exact.draws(4000), draws=500, tune=300, chains=2, cores=1)
+    return exact, posterior(problem, exact.draws(4000), draws=1000, tune=300, chains=2, cores=1)
 
 
 def test_exact_refits_match_brute_force_leave_one_out_by_quadrature(monkeypatch):
