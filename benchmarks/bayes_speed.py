@@ -250,7 +250,7 @@ def race(names: list[str], engines: list[str], seed: int, budget: float) -> None
                 if isinstance(found, str):
                     print(f"{head}{found}", flush=True)
                     continue
-                void = not found["r_hat"] <= 1.05
+                void = found["r_hat"] > 1.05  # NaN: independent draws have none
                 rate = 0.0 if void else found["ess"] / found["seconds"]
                 reference = rate if engine == "problogit" else reference
                 ratio = reference / rate if rate else float("inf")
