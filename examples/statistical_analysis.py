@@ -36,7 +36,7 @@ couples = {
 print("\nP(affair) along a life, with 95% intervals:")
 print(fit.predict(couples).round(3))
 
-# Judged out of sample: ten folds, each predicted by a fit that has not seen it.
+# Judged out of sample: every row is predicted as a fit without it would predict it (leave-one-out from the leverages).
 calibration = fit.calibration()
 print("\n", calibration, sep="")
 
