@@ -14,7 +14,6 @@ from scipy.stats import binom
 import problogit as plg
 from problogit.analysis import predict as predictions
 from problogit.analysis import total_draws
-from problogit.analysis.poisson_binomial import poisson_binomial, shifted_binomial
 from problogit.analysis.totals import expected_total
 from problogit.core.coefficients import DrawnCoefficients
 from problogit.errors import AliasingWarning, InputError, SeparationWarning
@@ -164,34 +163,6 @@ def test_posterior_and_sampling_draws_of_one_normal_distribution_agree(n):
     assert one.lower == pytest.approx(other.lower, abs=1)
     assert one.upper == pytest.approx(other.upper, abs=max(1, 0.03 * other.upper))
     assert one.sd == pytest.approx(other.sd, rel=0.05)
-
-
-def test_the_number_of_events_matches_all_outcomes_listed():
-    p, trials = np.array([[0.1, 0.5, 0.9], [0.3, 0.2, 0.6]]), np.array([1.0, 2.0, 1.0])
-    listed = np.zeros(5)
-    for row in p:
-        for seen in itertools.product([0, 1], repeat=4):
-            chances = np.where(seen, row[[0, 1, 1, 2]], 1 - row[[0, 1, 1, 2]])
-            listed[sum(seen)] += chances.prod() / 2
-    np.testing.assert_allclose(poisson_binomial(p, trials), listed, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("p", "error"),
-    [
-        (np.full(300, 0.02), 1e-9),
-        (np.linspace(0.0001, 0.02, 300), 1e-3),
-        (np.linspace(0.1, 0.9, 300), 1e-3),
-        (np.r_[np.full(200, 0.01), np.full(100, 0.99)], 0.015),  # the hardest: nearly sure of either side
-        (np.linspace(0.97, 0.999, 300), 1e-3),
-    ],
-)
-def test_the_shifted_binomial_is_near_the_exact_distribution(p, error):
-    exact = np.cumsum(poisson_binomial(p[None], np.ones(p.size)))
-    variance = p * (1 - p)
-    moments = [np.array([v.sum()]) for v in (p, variance, variance * (1 - 2 * p))]
-    near = [shifted_binomial(float(k), *moments)[0] for k in range(p.size + 1)]
-    np.testing.assert_allclose(near, exact, rtol=0, atol=error)
 
 
 def test_totals_of_differing_values_are_totals_that_can_occur(mle):
