@@ -220,7 +220,7 @@ class Estimator(ABC):
         rng : Generator
             In place of the method's own random numbers, where it uses some.
         """
-        return self.estimate(problem.reweighted(multiples))
+        return self.seeded(int(rng.integers(2**63))).estimate(problem.reweighted(multiples))
 
     def refit_batch(self, problem: Problem, multiples: Array) -> Array | None:
         """Coefficients that predict, of many reweighted problems at once, where the method has a faster road to them.

@@ -119,8 +119,8 @@ class Validation:
         usable = require_predictions(self.judged)
         if kind == "murphy":
             parts = murphy(usable, bins, by)
-            names = ("score", "reliability", "resolution", "uncertainty", "within")
-            table = pd.DataFrame([{name: getattr(parts, name) for name in names}], index=["brier"])
+            murphy_names = ("score", "reliability", "resolution", "uncertainty", "within")
+            table = pd.DataFrame([{name: getattr(parts, name) for name in murphy_names}], index=["brier"])
         else:
             curve = corp(usable.log_odds, usable.successes, usable.trials, usable.weights)
             both = {"brier": curve.brier, "log_score": curve.log_score}
@@ -135,7 +135,7 @@ class Validation:
         """One figure: corrected, or that of the data given."""
         check_choice("quantity", quantity, tuple(self.frame.index))
         column = "corrected" if "corrected" in self.frame.columns else "value"
-        return float(self.frame.loc[quantity, column])
+        return float(self.frame[column].to_numpy()[self.frame.index.get_loc(quantity)])
 
     def __str__(self) -> str:
         """How it was judged, the figures, the notes."""

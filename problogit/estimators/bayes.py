@@ -297,6 +297,10 @@ class PosteriorSurrogate(Estimator):
         """That of the method that was used."""
         return estimate.method.raw(estimate)
 
+    def seeded(self, seed: int) -> PosteriorSurrogate:
+        """The same method with this seed."""
+        return PosteriorSurrogate(self.sampler.seeded(seed))
+
     def surrogate(self) -> PosteriorSurrogate:
         """Itself."""
         return self
