@@ -46,14 +46,14 @@ class Calibration:
     Attributes
     ----------
     result : CalibrationResult
-        Slope, intercept, scores and curve, with how they were judged.
+        Slope, intercept, tests, scores, curves and bands, with how they were judged.
     """
 
     result: CalibrationResult
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row per quantity: value, bounds and what it should be."""
+        """One row per quantity: value, bounds, what it should be, and what right predictions give by simulation."""
         return self.result.frame
 
     @property
@@ -62,12 +62,27 @@ class Calibration:
         return self.result.curve
 
     @property
+    def smooth(self) -> pd.DataFrame:
+        """The smooth curve at every different prediction: ``x, y, lower, upper, interval``."""
+        return self.result.smooth
+
+    @property
+    def bands(self) -> pd.DataFrame:
+        """Bands of both curves, one row a point: ``curve, band, level, x, lower, upper, interval``."""
+        return self.result.bands
+
+    @property
+    def p_value(self) -> float:
+        """Of any miscalibration, U test and curve together; NaN where the way of judging allows no test."""
+        return self.result.p_value
+
+    @property
     def verdict(self) -> str:
         """One sentence, with the number of events behind it."""
         return self.result.verdict
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The reliability curve with its consistency band."""
+        """The CORP curve with its consistency bands, the smooth curve with its confidence band, histograms below."""
         from problogit.plots import calibration as plot_calibration
 
         return plot_calibration(self, ax=ax)

@@ -79,7 +79,7 @@ class ApproximateLoo:
     notes: tuple[str, ...] = ()
 
 
-def approximate_loo(estimate: Estimate, progress: Progress = SILENT) -> ApproximateLoo:
+def approximate_loo(estimate: Estimate, progress: Progress = SILENT, *, refit: bool = True) -> ApproximateLoo:
     """Leave each unit out in turn, to second order, with exact refits for the influential rows.
 
     Parameters
@@ -87,6 +87,8 @@ def approximate_loo(estimate: Estimate, progress: Progress = SILENT) -> Approxim
     estimate : Estimate
         Maximum likelihood, or a smooth penalty of given strength.
     progress : Progress
+    refit : bool
+        False: influential rows keep their approximate value, as simulations by the hundred must.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def approximate_loo(estimate: Estimate, progress: Progress = SILENT) -> Approxim
     log_odds, flagged = on_all_rows(fit, eta + moved, n), gravity > 0
     exact = _NO_ROWS
     notes: tuple[str, ...] = ()
-    if flagged.any():
+    if refit and flagged.any():
         exact, values, notes = _refitted(estimate, gravity, progress)
         log_odds[exact] = values
     refitted = np.zeros(n, dtype=np.bool_)

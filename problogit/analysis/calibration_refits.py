@@ -16,10 +16,12 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import expit
 
+from problogit.analysis.approximate_loo import approximate_loo, approximate_refusal
 from problogit.analysis.calibration_figures import Figures, Smoothing, figures
 from problogit.analysis.calibration_null import Reference, collected
 from problogit.analysis.cells import cells_of
 from problogit.analysis.judged import Judged, judge
+from problogit.analysis.predictions import predictions_of
 from problogit.data.rows import Array
 from problogit.errors import NotAvailableError, ProblogitError, ProblogitWarning
 from problogit.estimate import Estimate, Estimator
@@ -131,10 +133,14 @@ def refitted_reference(
 
 
 def _judged_again(method: Estimator, problem: Problem, judged: Judged) -> Judged:
+    """The same left-out predictions of simulated outcomes; those of influential rows without a refit of their own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ProblogitWarning)
         refit = method.estimate(problem)
-        return judge(refit, resample="folds" if judged.kind == "folds" else "loo")
+        if judged.kind not in _LEFT_OUT or approximate_refusal(refit):
+            return judge(refit, resample="folds" if judged.kind == "folds" else "loo")
+        log_odds = approximate_loo(refit, refit=False).log_odds
+    return predictions_of(problem.rows, log_odds, problem.weights_type, kind="alo", how="", notes=())
 
 
 def _figures_of(judged: Judged, x: Array, smoothing: Smoothing) -> tuple[Figures, tuple[Array, Array]]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from problogit.analysis.calibration_refits import stand_in_of
-from problogit.analysis.judged import Judged, judge_apparent
-from problogit.analysis.scores import Measure, auc, calibration_slope
-from problogit.data.rows import Array
+from problogit.analysis.performance import INDEXES, performance
+from problogit.analysis.scores import Measure
 from problogit.errors import NotAvailableError
 from problogit.estimate import Estimate
 from problogit.optimism import INTERVAL, optimism_bootstrap
 from problogit.progress import SILENT, Progress
+from problogit.resampling import predicted_log_odds
 
 __all__ = ["Corrected", "corrected_measures"]
 
@@ -49,50 +49,29 @@ def corrected_measures(
 
     The mode stands in for a posterior: its optimism is taken off the apparent figures of the posterior itself.
     """
-    apparent = judge_apparent(estimate)
-    frequency = apparent.weights_type
-
-    def figures(log_odds: Array, successes: Array, trials: Array, weights: Array) -> Array:
-        n = log_odds.size
-        each = Judged(
-            log_odds,
-            successes,
-            trials,
-            weights,
-            np.arange(n),
-            np.full(n, -1),
-            None,
-            frequency,
-            "apparent",
-            "",
-        )
-        return np.array([calibration_slope(each, prob).value, auc(each, prob).value])
-
-    method = stand_in_of(estimate)
+    method, problem = stand_in_of(estimate), estimate.problem
+    own = predicted_log_odds(estimate.predictor, problem.rows.X, problem.rows.offset)
     try:
         found = optimism_bootstrap(
             method,
-            estimate.problem,
-            figures,
+            problem,
+            performance,
             resamples=max(resamples, 2),
             rng=rng,
             progress=progress,
-            log_odds=apparent.log_odds,
-            prob=prob,
+            log_odds=own,
         )
     except NotAvailableError:
         return None
-    if not np.isfinite(found.corrected).all():
-        return None
-    made = [
-        Measure(
-            name,
-            *(float(values[i]) for values in (found.corrected, found.std_error, found.lower, found.upper)),
-            interval=INTERVAL if np.isfinite(found.lower[i]) else "none",
-            target=target,
-            no_skill=no_skill,
-        )
-        for i, (name, target, no_skill) in enumerate((("slope", 1.0, np.nan), ("auc", np.nan, 0.5)))
-    ]
+    names = [index.name for index in INDEXES]
+    limits = (found.corrected, found.std_error, *found.limits(prob))
+    made = []
+    for name, no_skill in (("slope", np.nan), ("auc", 0.5)):
+        place = names.index(name)
+        value, error, lower, upper = (float(figures[place]) for figures in limits)
+        if not np.isfinite(value):
+            return None
+        kind = INTERVAL if np.isfinite(lower) else "none"
+        made.append(Measure(name, value, error, lower, upper, kind, INDEXES[place].target, no_skill))
     how = "" if method is estimate.method else method.describe()
     return Corrected(tuple(made), found.n_resamples, how, found.notes)

@@ -127,7 +127,9 @@ def spline(cells: Cells, n_knots: int) -> Spline:
     for knots in range(n_knots, 2, -1):
         at = weighted_quantiles(line[None, :], total, _QUANTILES[knots])[0]
         if np.diff(at).min() > 1e-3 and log_odds.size > knots:
-            return Spline(cells, np.column_stack([ones, line, _terms(line, at)]), knots)
+            columns = np.column_stack([ones, line, _terms(line, at)])
+            # Orthogonal columns of unit size: nothing but the curve itself depends on them.
+            return Spline(cells, np.linalg.qr(columns)[0] * np.sqrt(line.size), knots)
     return Spline(cells, np.column_stack([ones, line]), 0)
 
 

@@ -17,7 +17,7 @@ from problogit.errors import InputError
 
 @pytest.fixture(scope="module")
 def judged() -> plg.Calibration:
-    return exam_model().fit(plg.MLE()).calibration()
+    return exam_model().fit(plg.MLE()).calibration(resamples=0)
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def test_the_reliability_curve_is_drawn_block_by_block(judged: plg.Calibration) 
 
 
 def test_a_fit_will_do_and_what_is_neither_is_said() -> None:
-    fit = exam_model().fit(plg.MLE())
+    fit = exam_model().fit(plg.Penalized(plg.Laplace(0.2)))  # judged by folds, and so without a bootstrap
     by_fit, by_result = plg.plots.calibration(fit), plg.plots.calibration(fit.calibration())
     one, other = ([line.get_ydata() for line in axes.lines] for axes in (by_fit, by_result))
     for a, b in zip(one, other, strict=True):
@@ -47,12 +47,24 @@ def test_a_fit_will_do_and_what_is_neither_is_said() -> None:
 def test_every_level_has_a_band_of_its_own(judged: plg.Calibration) -> None:
     axes = plg.plots.calibration(judged)
     levels = sorted(set(judged.result.band["level"]), reverse=True)
-    assert len(axes.collections) == len(levels)
-    for drawn, level in zip(axes.collections, levels, strict=True):
-        band = judged.result.band[judged.result.band["level"] == level]
+    bands = [judged.result.band[judged.result.band["level"] == level] for level in levels]
+    bands.append(judged.result.band_of("smooth", "confidence"))
+    assert len(axes.collections) == len(bands)
+    for drawn, band in zip(axes.collections, bands, strict=True):
         corners = set(map(tuple, drawn.get_paths()[0].vertices))
         assert set(zip(band["x"], band["upper"], strict=True)) <= corners
         assert set(zip(band["x"], band["lower"], strict=True)) <= corners
+
+
+def test_the_smooth_curve_and_the_counts_by_outcome_are_drawn(judged: plg.Calibration) -> None:
+    axes = plg.plots.calibration(judged)
+    smooth = next(line for line in axes.lines if str(line.get_label()).startswith("smooth"))
+    np.testing.assert_array_equal(smooth.get_xdata(), judged.smooth["x"])
+    np.testing.assert_array_equal(smooth.get_ydata(), judged.smooth["y"])
+    events, others = (np.array([bar.get_height() for bar in part]) for part in axes.containers)
+    counts = np.array([events.sum(), -others.sum()]) / events.sum() * judged.result.n_events
+    assert counts == pytest.approx([judged.result.n_events, judged.result.n - judged.result.n_events])
+    assert axes.get_title(loc="left").replace("\n", " ").endswith(f"of {judged.result.n}")
 
 
 def test_the_method_on_the_result_draws_the_same(judged: plg.Calibration) -> None:
@@ -93,6 +105,6 @@ def test_events_are_drawn_upwards_and_the_others_downwards(judged: plg.Calibrati
 
 
 def test_counts_of_events_can_be_drawn() -> None:
-    calibration = counted().calibration()
+    calibration = counted().calibration(resamples=0)
     for draw in (plg.plots.calibration, plg.plots.probability_distribution):
         assert "P(event), died counted in trials" in draw(calibration).get_xlabel().replace("\n", " ")
