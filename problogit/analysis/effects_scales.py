@@ -29,7 +29,12 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
 from problogit.analysis.effects_averages import Cell
-from problogit.core.coefficients import CoefficientDistribution, DrawnMarginals, check_kind
+from problogit.core.coefficients import (
+    CoefficientDistribution,
+    DrawnCoefficients,
+    DrawnMarginals,
+    check_kind,
+)
 from problogit.core.resampled import extended_quantile
 from problogit.data.rows import Array
 
@@ -244,7 +249,7 @@ def _from_draws(
         found = DrawnMarginals(values.T, coefficients.kinds).interval(prob, kind)
         lower, upper = found.lower, found.upper
     estimate = scale.value(high.point, base.point)
-    if kind.startswith("credible"):
+    if isinstance(coefficients, DrawnCoefficients) and coefficients.estimate is None:  # a posterior
         estimate = np.median(values, axis=1) if scale.skew else values.mean(axis=1)
     finite = np.isfinite(values).all(axis=1)
     sd = np.where(finite, np.where(np.isfinite(values), values, 0.0).std(axis=1, ddof=1), np.nan)

@@ -10,9 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import marginaleffects as me
-import numpy as np
+import numpy as np  # noqa: F401 - the formula calls np.log
 import pandas as pd
-import statsmodels
 import statsmodels.formula.api as smf
 
 HERE = Path(__file__).parent
@@ -45,24 +44,20 @@ def main() -> None:
     one = fitted("y ~ arm * age + smoker", clinic)
     pupils = table("pupils")
     two = fitted("passed ~ bs(dose, df=5) * prep + np.log(hours + 1) + arm", pupils)
-    eps = {"eps": 1e-4}
     cases = {
-        "slopes": lines(me.avg_slopes(one, variables="age", **eps)),
-        "slopes_by_arm": lines(me.avg_slopes(one, variables="age", by="arm", **eps)),
-        "slope_at_mean": lines(me.slopes(one, variables="age", newdata="mean", **eps)),
+        "slopes": lines(me.avg_slopes(one, variables="age", eps_vcov=1e-6)),
+        "slopes_by_arm": lines(me.avg_slopes(one, variables="age", by="arm", eps_vcov=1e-6)),
+        "slope_at_mean": lines(me.slopes(one, variables="age", newdata="mean", eps_vcov=1e-6)),
         "arms": lines(me.avg_comparisons(one, variables="arm")),
         "pairwise": lines(me.avg_comparisons(one, variables={"arm": "pairwise"})),
         "ratio": lines(me.avg_comparisons(one, variables="arm", comparison="ratioavg")),
         "pair": lines(me.avg_comparisons(one, variables={"age": [30, 50]}, by="smoker")),
         "probability": lines(me.avg_predictions(one, variables="arm", by="arm")),
-        "log_slope": lines(me.avg_slopes(two, variables="hours", **eps)),
+        "log_slope": lines(me.avg_slopes(two, variables="hours", eps_vcov=1e-6)),
         "spline_prep": lines(me.avg_comparisons(two, variables="prep")),
     }
-    versions = {
-        "statsmodels": statsmodels.__version__,
-        "numpy": np.__version__,
-        "marginaleffects": version("marginaleffects"),
-    }
+    packages = ("statsmodels", "numpy", "marginaleffects")
+    versions = {name: version(name) for name in packages}
     text = json.dumps({"made_with": versions, "cases": cases}, indent=1)
     (HERE / "marginaleffects.json").write_text(text + "\n")
 
