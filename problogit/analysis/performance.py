@@ -191,10 +191,10 @@ def external_measures(judged: Judged, prob: float = 0.95) -> tuple[Measure, ...]
 
 def _joint_intercept(line: Line, finite: Judged, prob: float) -> Measure:
     index = next(index for index in INDEXES if index.name == "joint_intercept")
-    if line.fit is None or line.likelihood is None:
+    if line.point is None:
         return Measure(index.name, line.intercept, target=index.target, note=line.note)
     shift = np.array([1.0, -line.centre / line.scale])
-    se = float(np.sqrt(shift @ line_covariance(line.likelihood, line.fit.x, finite) @ shift))
+    se = float(np.sqrt(shift @ line_covariance(line, finite) @ shift))
     return _wald(index, line.intercept, se, float(ndtri((1 + prob) / 2)))
 
 
@@ -244,7 +244,7 @@ def _recalibrated_losses(judged: Judged) -> Array:
     if not np.isfinite(judged.log_odds).all():
         return np.full(judged.log_odds.size, np.nan)
     line = recalibration_line(judged.log_odds, judged.successes, judged.trials, judged.weights)
-    if line.fit is None:
+    if line.point is None:
         return np.full(judged.log_odds.size, np.nan)
     return log_losses(line.intercept + line.slope * judged.log_odds, judged.successes, judged.trials)
 

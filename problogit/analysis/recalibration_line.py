@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
-from problogit.core.likelihood import BinomialLikelihood
-from problogit.core.newton import NewtonResult, maximise
+from problogit.core.likelihood import BinomialLikelihood, kernel
+from problogit.core.newton import maximise
 from problogit.data.rows import Array
 
 __all__ = ["NOTHING_FINITE", "Line", "recalibration_line"]
@@ -22,6 +23,8 @@ SEPARATED = (
 )
 STUCK = "The fit of the slope did not converge."
 NOTHING_FINITE = "Every prediction is exactly 0 or 1."
+_MOST_STEPS = 30
+_TOLERANCE = 1e-9  # standard errors, as in core.newton
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,21 +39,22 @@ class Line:
         Weighted log-likelihood kernel at the line; 0, its supremum, under separation.
     note : str
         Why there is no finite slope.
-    fit : NewtonResult or None
-        In the coordinates ``(1, (log_odds - centre) / scale)``.
-    likelihood : BinomialLikelihood or None
-        In the same.
-    scale : float
+    point : ndarray, shape (2,), or None
+        The same in the coordinates ``(1, (log_odds - centre) / scale)``.
+    centre, scale : float
     """
 
     intercept: float
     slope: float
     loglik: float
     note: str = ""
-    fit: NewtonResult | None = None
-    likelihood: BinomialLikelihood | None = None
+    point: Array | None = None
     centre: float = 0.0
     scale: float = 1.0
+
+    def columns(self, log_odds: Array) -> Array:
+        """The design in those coordinates, shape (n_rows, 2)."""
+        return np.column_stack([np.ones(log_odds.size), (log_odds - self.centre) / self.scale])
 
 
 def recalibration_line(log_odds: Array, successes: Array, trials: Array, weights: Array) -> Line:
@@ -70,15 +74,48 @@ def recalibration_line(log_odds: Array, successes: Array, trials: Array, weights
     if separated != 0:
         return Line(np.nan, separated, 0.0, SEPARATED)
     centre, scale = float(log_odds.mean()), float(log_odds.std())
-    columns = np.column_stack([np.ones(log_odds.size), (log_odds - centre) / scale])
-    like = BinomialLikelihood(columns, successes, trials, weights, np.zeros(log_odds.size))
-    found = maximise(like, np.array([centre, scale]))  # a = 0, b = 1
-    if not found.converged:
-        found = maximise(like, np.zeros(2))
-    if not found.converged:
+    found = _maximise((log_odds - centre) / scale, weights * successes, weights * trials, centre, scale)
+    if found is None:
         return Line(np.nan, np.nan, np.nan, STUCK)
-    slope = float(found.x[1]) / scale
-    return Line(float(found.x[0]) - slope * centre, slope, found.value, "", found, like, centre, scale)
+    point, value = found
+    slope = float(point[1]) / scale
+    return Line(float(point[0]) - slope * centre, slope, value, "", point, centre, scale)
+
+
+def _maximise(
+    z: Array, events: Array, total: Array, centre: float, scale: float
+) -> tuple[Array, float] | None:
+    """Newton's method for two coefficients, from a = 0 and b = 1; this is run hundreds of times in a row.
+
+    A full step that does not rise is halved; where that does not help, the general method starts from 0.
+    """
+    point = np.array([centre, scale])
+    value = float(kernel(point[0] + point[1] * z, events, total).sum())
+    for _ in range(_MOST_STEPS):
+        p = expit(point[0] + point[1] * z)
+        residual, working = events - total * p, total * p * (1.0 - p)
+        g0, g1 = float(residual.sum()), float(residual @ z)
+        pulled = working * z
+        h00, h01, h11 = float(working.sum()), float(pulled.sum()), float(pulled @ z)
+        size = h00 * h11 - h01 * h01
+        if not size > 1e-12 * h00 * h11:
+            break
+        step = np.array([h11 * g0 - h01 * g1, h00 * g1 - h01 * g0]) / size
+        if step @ (g0, g1) <= _TOLERANCE**2:
+            return point + step, value
+        for length in (1.0, 0.5, 0.25, 0.125):
+            trial = point + length * step
+            there = float(kernel(trial[0] + trial[1] * z, events, total).sum())
+            if there >= value - 1e-12 * abs(value):
+                break
+        else:
+            break
+        point, value = trial, there
+    columns = np.column_stack([np.ones(z.size), z])
+    found = maximise(
+        BinomialLikelihood(columns, events, total, np.ones(z.size), np.zeros(z.size)), np.zeros(2)
+    )
+    return (found.x, found.value) if found.converged else None
 
 
 def _separation(line: Array, event: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
