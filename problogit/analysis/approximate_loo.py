@@ -50,8 +50,8 @@ _REFIT_VALUES = 5e7  # and fewer where rows x columns x refits would be more tha
 _LEAST_REFITS = 10  # but no fewer
 _LEVERAGE = 0.3
 _MOVED = 0.05
-_SECOND_ORDER = 1e8  # multiplications
-_WORTH = 0.01  # log-odds: a first step below this has a second-order term below 1e-4
+_SECOND_ORDER = 5e7  # multiplications
+_WORTH = 0.02  # log-odds: a first step below this was seen to have a second-order term below 1e-4
 
 
 @dataclass(frozen=True, eq=False)
