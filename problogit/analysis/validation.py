@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BUDGET", "Validation", "heuristic_shrinkage", "validate"]
 
-BUDGET = 3e8  # rows x columns x resamples: about a minute
-BUDGET_SLOW = 1e7  # the same where one refit is itself made of many, or weighs draws
+BUDGET = 3e8  # rows x columns x resamples: a minute or two
+BUDGET_DRAWS = 3e6  # the same where each refit draws from a posterior and predicts with the draws
+MOST_COSTLY = 50  # resamples where one refit is itself made of many, whatever the size: 0.2 to 3 s each
 RESAMPLE = ("auto", "bootstrap", "loo")
 
 
@@ -181,8 +182,8 @@ def validate(
         Level of the bounds.
     resample : str
         Without `data`: ``"bootstrap"``; ``"loo"``, figures of rows left out, which are biased low for slope and AUC;
-        or ``"auto"``, the bootstrap while rows x columns x resamples is at most 3e8 (1e7 for posteriors and for fits
-        that choose something from the data).
+        or ``"auto"``, the bootstrap while rows x columns x resamples is at most 3e8 (3e6 for posteriors), and for fits
+        that choose a strength, or when to stop, while resamples are at most 50.
     rng : int, Generator or None
         Draws the resamples.
     progress : Progress
@@ -225,18 +226,23 @@ def _with_groups(made: Validation, by: Any) -> Validation:
 def _no_bootstrap(estimate: Estimate, resamples: int) -> str:
     """Why the bootstrap is not made unasked; empty where it is."""
     try:
-        estimate.method.surrogate()
+        stand_in = estimate.method.surrogate()
     except NotAvailableError as error:
         return str(error)
+    instead = "figures of rows left out stand in. Ask for fewer resamples, or for resample='bootstrap' and patience."
+    if stand_in.costly and resamples > MOST_COSTLY:
+        return (
+            f"Each refit chooses its strength, or when to stop, by many fits: more than {MOST_COSTLY} resamples are "
+            f"not made unasked, and {instead}"
+        )
     problem = estimate.problem
-    slow = estimate.method.costly or is_posterior(estimate)
-    size, budget = problem.rows.n_obs * problem.n_terms * resamples, BUDGET_SLOW if slow else BUDGET
+    size = problem.rows.n_obs * problem.n_terms * resamples
+    budget = BUDGET_DRAWS if is_posterior(estimate) else BUDGET
     if size <= budget:
         return ""
     return (
         f"{problem.rows.n_obs} rows x {problem.n_terms} columns x {resamples} resamples exceed the budget of "
-        f"{budget:.0e} for a bootstrap: figures of rows left out stand in. Ask for fewer resamples, or for "
-        "resample='bootstrap'."
+        f"{budget:.0e} for a bootstrap: {instead}"
     )
 
 

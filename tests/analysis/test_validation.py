@@ -32,7 +32,7 @@ INTERNAL = ["apparent", "optimism", "corrected", "lower", "upper", "interval", "
 EXTERNAL = ["value", "lower", "upper", "interval", "std_error", "target"]
 
 
-def table(n=160, seed=0):
+def table(n=210, seed=0):  # above 200 rows leaving out needs no refits
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame(
         {
@@ -76,7 +76,7 @@ def test_one_frame_for_every_method(validated):
     assert set(found.frame["interval"]) == {"bootstrap-abcloc"}
     assert found.frame.attrs["prob"] == 0.95
     assert found.kind == "bootstrap"
-    assert (found.n, found.n_trials, found.n_events) == (160, 160, int(table()["y"].sum()))
+    assert (found.n, found.n_trials, found.n_events) == (210, 210, int(table()["y"].sum()))
     assert "12 resamples" in found.method
     assert ("stand-in" in found.method) == (name == "bayes")
     rows = fit.estimate.problem.rows
@@ -130,6 +130,26 @@ def test_beyond_the_budget_rows_left_out_stand_in_and_say_so(mle, monkeypatch):
         assert found.value(name) == pytest.approx(scores[name], abs=1e-12)
 
 
+class Costly(plg.MLE):
+    """A method that calls itself made of many fits."""
+
+    @property
+    def costly(self):
+        return True
+
+    def surrogate(self):
+        return self
+
+
+def test_fits_made_of_many_are_not_repeated_hundreds_of_times_unasked(mle):
+    costly = replace(mle.estimate, method=Costly())
+    found = validate(costly)
+    assert found.kind == "loo"
+    assert "cross-validated refits" in found.method
+    assert found.notes[0].startswith("Each refit chooses its strength")
+    assert validate(costly, resamples=2).kind == "bootstrap"
+
+
 class Alone(plg.MLE):
     """A method whose fits cannot be repeated."""
 
@@ -138,7 +158,7 @@ class Alone(plg.MLE):
 
 
 def test_a_method_that_cannot_be_refitted_is_judged_by_rows_left_out():
-    fit = plg.fit("y ~ x", table(210))  # above 200 rows nothing is refitted
+    fit = plg.fit("y ~ x", table())
     found = validate(replace(fit.estimate, method=Alone()), resample="auto")
     assert found.kind == "loo"
     assert found.notes[0] == "This posterior came from elsewhere."
@@ -217,7 +237,7 @@ def test_groups_have_their_own_counts_and_intervals(mle):
     assert found.groups.attrs["by"] == "g"
     assert any("leave-one-out" in note for note in found.notes)
     weights = groups.xs("brier", level="quantity")
-    assert (weights["value"] * weights["n"]).sum() / 160 == pytest.approx(
+    assert (weights["value"] * weights["n"]).sum() / 210 == pytest.approx(
         found.decomposition().loc["brier", "score"]
     )
 
