@@ -10,6 +10,7 @@ from collections.abc import Sequence
 __all__ = [
     "AliasingWarning",
     "ApproximationError",
+    "CalibrationWarning",
     "ConvergenceWarning",
     "DataError",
     "DataNotSavedError",
@@ -98,6 +99,10 @@ class SeparationWarning(ProblogitWarning):
 
 class AliasingWarning(ProblogitWarning):
     """Some columns are linear combinations of others."""
+
+
+class CalibrationWarning(ProblogitWarning):
+    """A recalibration may make probabilities worse, or cannot mend them."""
 
 
 class ConvergenceWarning(ProblogitWarning):
