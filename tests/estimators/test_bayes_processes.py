@@ -27,7 +27,10 @@ rng = np.random.default_rng(1)
 x = rng.normal(size=60)
 y = (rng.random(60) < 0.4 + 0.2 * (x > 0)).astype(int)
 model = plg.LogitModel.from_arrays(x[:, None], y, names=["x"])
-fit = model.fit(plg.Bayes(plg.Normal(1.0), draws={draws}, tune={tune}, chains=4, cores={cores}, rng=3), progress=False)
+sampler = plg.Bayes(
+    plg.Normal(1.0), draws={draws}, tune={tune}, chains=4, cores={cores}, backend="pymc", rng=3
+)
+fit = model.fit(sampler, progress=False)
 """
 REPORT = """
 import sys

@@ -72,7 +72,7 @@ class Button:
 @pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("act", ["raise", "signal"])
 def test_an_interrupt_in_this_process_returns_the_chains_that_were_ready(act):
-    method = plg.Bayes(plg.Normal(1.0), draws=200, tune=100, chains=4, cores=1, rng=1)
+    method = plg.Bayes(plg.Normal(1.0), draws=200, tune=100, chains=4, cores=1, backend="pymc", rng=1)
     button, handler = Button(at=700, act=act), signal.getsignal(signal.SIGINT)
     with pytest.warns(ConvergenceWarning, match="2 of 4 chains are kept, each with 200 of 200 draws"):
         fit = model().fit(method, progress=button)
@@ -95,7 +95,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def test_a_partial_fit_is_saved_as_what_it_is(tmp_path):
-    method = plg.Bayes(plg.Normal(1.0), draws=200, tune=100, chains=4, cores=1, rng=1)
+    method = plg.Bayes(plg.Normal(1.0), draws=200, tune=100, chains=4, cores=1, backend="pymc", rng=1)
     with pytest.warns(ConvergenceWarning, match="interrupted"):
         fit = model().fit(method, progress=Button(at=700))
     fit.save(tmp_path / "partial")
@@ -105,7 +105,7 @@ def test_a_partial_fit_is_saved_as_what_it_is(tmp_path):
 
 
 def test_an_interrupt_while_tuning_has_nothing_to_return():
-    method = plg.Bayes(plg.Normal(1.0), draws=200, tune=300, chains=2, cores=1, rng=1)
+    method = plg.Bayes(plg.Normal(1.0), draws=200, tune=300, chains=2, cores=1, backend="pymc", rng=1)
     with pytest.raises(KeyboardInterrupt, match="before any chain had made 50 draws beyond its 300 steps"):
         model().fit(method, progress=Button(at=100))
 
