@@ -29,8 +29,8 @@ BOUNDS = {
     "vaso_ridge": (0.0034, 3e-4, 3e-4),
     "german_credit": (0.015, 0.0038, 1.2e-4),
     "german_credit_ridge": (4.6e-4, 1.1e-4, 2.1e-5),
-    "pupils_counts": (7.6e-5, 5e-6, 5e-6),
-    "survey_frequency": (2.7e-5, 4e-6, 4e-6),
+    "pupils_counts": (7.6e-5, 5e-6, 1.3e-5),
+    "survey_frequency": (2.7e-5, 4e-6, 6e-6),
 }
 
 
@@ -217,10 +217,16 @@ def test_one_event_cannot_be_left_out():
 
 
 @pytest.mark.slow
-def test_exact_refits_of_a_posterior_are_those_of_its_stand_in():
-    problem = arrays(14, 1, 4)
-    estimate = plg.Bayes(plg.Normal(1.0), sampler="laplace", draws=400, rng=1).estimate(problem)
+def test_pareto_smoothed_probabilities_match_the_exact_refits_of_a_posterior():
+    """Of vaso's 39 rows. Monte Carlo error: 8 000 draws each; a few times it where weights are unequal."""
+    case = CASES["vaso"]
+    problem = plg.LogitModel(case["formula"], table(case)).problem
+    method = plg.Bayes(plg.Normal(2.5), sampler="laplace", draws=2000, rng=1)
+    estimate = method.estimate(problem)
     exact, smoothed = judge(estimate, resample="exact"), judge(estimate, resample="loo")
     assert (exact.kind, smoothed.kind) == ("loo", "psis-loo")
-    # Monte Carlo error: 1 600 draws of a log-odds with sd below 1.
-    assert np.abs(expit(exact.log_odds) - expit(smoothed.log_odds)).max() < 0.03
+    error = np.abs(expit(exact.log_odds) - expit(smoothed.log_odds))
+    assert error.max() < 0.02
+    assert np.sqrt(np.mean(error**2)) < 0.005
+    trusted = smoothed.loo.pareto_k <= smoothed.loo.good_k
+    assert (trusted | smoothed.loo.refitted).all()

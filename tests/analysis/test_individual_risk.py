@@ -177,3 +177,27 @@ def test_sparse_designs_polars_and_saved_fits(fit, tmp_path):
     assert found["beyond"].tolist() == ["", "", "x"]
     assert "loaded without its data" in found.attrs["notes"][-1]
     np.testing.assert_allclose(found["n_effective"], fit.individual_risk(new)["n_effective"], rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_intervals_of_one_probability_cover_the_truth():
+    """At the centre and at the edge of the data; 500 replicates of 150 rows, Monte Carlo error 1 point."""
+    random = np.random.default_rng(8)
+    truth, new = np.array([-0.5, 0.8, -0.5, 0.0, 0.3]), np.array([[0.0, 0, 0, 0], [1.5, -1.0, 0.5, 1.0]])
+    p_new = expit(truth[0] + new @ truth[1:])
+    inside, sizes, estimates = np.zeros((2, 2)), [], []
+    for _ in range(500):
+        X = random.normal(size=(150, 4))
+        model = plg.LogitModel.from_arrays(X, random.random(150) < expit(truth[0] + X @ truth[1:]))
+        for i, method in enumerate((plg.MLE(), plg.Penalized(plg.Normal(2.5)))):
+            found = model.fit(method, progress=False).individual_risk(new)
+            inside[i] += found["lower"].to_numpy() <= p_new
+            inside[i] -= found["upper"].to_numpy() < p_new
+        sizes.append(found["n_effective"].to_numpy())
+        estimates.append(found["probability"].to_numpy())
+    coverage = inside / 500
+    assert np.abs(coverage - 0.95).max() < 0.03, coverage
+    spread = (
+        p_new * (1 - p_new) / np.var(estimates, axis=0)
+    )  # what n_effective estimates, to 6% by simulation
+    np.testing.assert_allclose(np.median(sizes, axis=0), spread, rtol=0.25)
