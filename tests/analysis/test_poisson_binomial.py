@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pytest
+from reference_cases import REFERENCE
 
 from problogit.analysis.poisson_binomial import poisson_binomial, shift_error, shifted_binomial
 
+TOTALS = json.loads((REFERENCE / "decisions" / "decisions.json").read_text())["totals"]
 HARD = np.r_[np.full(200, 0.01), np.full(100, 0.99)]  # nearly sure of either side
 
 
@@ -50,6 +53,14 @@ def test_trials_are_rows_repeated():
     np.testing.assert_allclose(
         poisson_binomial(p, trials), convolved(np.repeat(p[0], [40, 1, 90])), rtol=0, atol=1e-14
     )
+
+
+@pytest.mark.parametrize("case", TOTALS, ids=lambda case: str(case["n"]))
+def test_exact_probabilities_match_fast_poibin(case):
+    n = case["n"]
+    p = 0.002 + 0.996 * (np.arange(n) / (n - 1)) ** case["power"]
+    found = np.cumsum(poisson_binomial(p[None], np.ones(n)))
+    np.testing.assert_allclose(found[case["k"]], case["cdf"], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(
