@@ -19,6 +19,7 @@ from problogit.analysis.judged import Judged, judge
 from problogit.analysis.loo import is_posterior
 from problogit.analysis.murphy import murphy
 from problogit.analysis.performance import INDEXES, external_measures, performance
+from problogit.analysis.sample_size import expected_shrinkage
 from problogit.analysis.scores import require_predictions
 from problogit.analysis.validation_notes import bootstrap_notes, external_notes, left_out_notes
 from problogit.errors import InputError, NotAvailableError, explain
@@ -31,7 +32,7 @@ from problogit.validation import check_choice, check_integer, check_probability
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BUDGET", "Validation", "heuristic_shrinkage", "validate"]
+__all__ = ["BUDGET", "Validation", "validate"]
 
 BUDGET = 3e8  # rows x columns x resamples: a minute or two
 BUDGET_DRAWS = 3e6  # the same where each refit draws from a posterior and predicts with the draws
@@ -268,7 +269,7 @@ def _bootstrapped(
         n=problem.sample.nobs,
         n_trials=round(problem.sample.n_trials),
         n_events=round(problem.sample.n_events),
-        shrinkage=heuristic_shrinkage(estimate),
+        shrinkage=expected_shrinkage(estimate),
         notes=bootstrap_notes(estimate, found),
         prob=prob,
         optimism=found,
@@ -315,7 +316,7 @@ def _left_out(estimate: Estimate, judged: Judged, prob: float, reason: str) -> V
     )
     table.attrs.update(prob=prob, method=judged.how)
     made = _of_predictions(estimate, judged, table, left_out_notes(judged, reason), prob)
-    return replace(made, kind="loo", shrinkage=heuristic_shrinkage(estimate))
+    return replace(made, kind="loo", shrinkage=expected_shrinkage(estimate))
 
 
 def _external(estimate: Estimate, data: Any, prob: float) -> Validation:
@@ -362,16 +363,6 @@ def _names() -> pd.Index:
     import pandas as pd
 
     return pd.Index([index.name for index in INDEXES], name="quantity")
-
-
-def heuristic_shrinkage(estimate: Estimate) -> float:
-    """(LR - df) / LR of maximum likelihood; NaN for other fits, without a likelihood, or where LR is 0."""
-    problem, stats = estimate.problem, estimate.stats
-    if estimate.method.name != "MLE" or problem.weights_type == "sampling":
-        return np.nan
-    ratio = 2 * (stats.loglik - stats.null_loglik)
-    df = stats.df_model - (problem.intercept is not None)
-    return float((ratio - df) / ratio) if ratio > 0 and np.isfinite(ratio) else np.nan
 
 
 def _printed(table: pd.DataFrame, *, index: bool = True) -> str:

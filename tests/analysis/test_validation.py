@@ -16,7 +16,7 @@ import problogit as plg
 from problogit.analysis import validation
 from problogit.analysis.murphy import murphy
 from problogit.analysis.performance import INDEXES, performance
-from problogit.analysis.validation import heuristic_shrinkage, validate
+from problogit.analysis.validation import validate
 from problogit.errors import (
     DataNotSavedError,
     InputError,
@@ -110,8 +110,8 @@ def test_heuristic_shrinkage_matches_rms():
     case = json.loads((REFERENCE / "validation" / "validation.json").read_text())["cases"]["validate"][0]
     data = pd.read_csv(REFERENCE / "data" / "german_credit.csv").head(case["rows"])
     model = plg.LogitModel(case["formula"], data)
-    assert heuristic_shrinkage(model.fit().estimate) == pytest.approx(case["rms"]["shrinkage"], abs=1e-8)
-    assert np.isnan(heuristic_shrinkage(model.fit(plg.Penalized()).estimate))
+    assert model.fit().validate(resamples=2).shrinkage == pytest.approx(case["rms"]["shrinkage"], abs=1e-8)
+    assert np.isnan(model.fit(plg.Penalized()).validate(resamples=2).shrinkage)
 
 
 def test_beyond_the_budget_rows_left_out_stand_in_and_say_so(mle, monkeypatch):
