@@ -34,7 +34,7 @@ from problogit.analysis.scores import (
     auc,
     calibration_intercept,
     calibration_slope,
-    line_covariance,
+    covariance_of_line,
     mean_loss,
     roc_places,
 )
@@ -194,7 +194,7 @@ def _joint_intercept(line: Line, finite: Judged, prob: float) -> Measure:
     if line.point is None:
         return Measure(index.name, line.intercept, target=index.target, note=line.note)
     shift = np.array([1.0, -line.centre / line.scale])
-    se = float(np.sqrt(shift @ line_covariance(line, finite) @ shift))
+    se = float(np.sqrt(shift @ covariance_of_line(line, finite) @ shift))
     return _wald(index, line.intercept, se, float(ndtri((1 + prob) / 2)))
 
 

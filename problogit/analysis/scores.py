@@ -32,6 +32,7 @@ __all__ = [
     "auc",
     "calibration_intercept",
     "calibration_slope",
+    "covariance_of_line",
     "line_covariance",
     "mean_loss",
     "measures",
@@ -224,7 +225,7 @@ def calibration_intercept(judged: Judged, prob: float = 0.95) -> Measure:
     if not np.isfinite(value):
         return Measure(name, value, target=0.0, note="All outcomes are equal.")
     like = _likelihood(finite, np.ones((finite.log_odds.size, 1)), finite.log_odds)
-    se = float(np.sqrt(_covariance(like, np.array([value]), finite)[0, 0]))
+    se = float(np.sqrt(line_covariance(like, np.array([value]), finite)[0, 0]))
     return _wald(name, value, se, prob, target=0.0) if np.isfinite(se) else Measure(name, value, target=0.0)
 
 
@@ -234,7 +235,7 @@ def calibration_slope(judged: Judged, prob: float = 0.95) -> Measure:
     line = recalibration_line(finite.log_odds, finite.successes, finite.trials, finite.weights)
     if line.point is None:
         return Measure("slope", line.slope, target=1.0, note=line.note)
-    se = float(np.sqrt(line_covariance(line, finite)[1, 1])) / line.scale
+    se = float(np.sqrt(covariance_of_line(line, finite)[1, 1])) / line.scale
     return _wald("slope", line.slope, se, prob, target=1.0)
 
 
@@ -247,13 +248,13 @@ def _likelihood(judged: Judged, X: Array, offset: Array) -> BinomialLikelihood:
     return BinomialLikelihood(X, judged.successes, judged.trials, judged.weights, offset)
 
 
-def line_covariance(line: Line, judged: Judged) -> Array:
+def covariance_of_line(line: Line, judged: Judged) -> Array:
     """Covariance of `line.point`, fitted to the predictions of `judged`, shape (2, 2)."""
     like = _likelihood(judged, line.columns(judged.log_odds), np.zeros(judged.log_odds.size))
-    return _covariance(like, np.array([0.0, 0.0]) if line.point is None else line.point, judged)
+    return line_covariance(like, np.array([0.0, 0.0]) if line.point is None else line.point, judged)
 
 
-def _covariance(like: BinomialLikelihood, beta: Array, judged: Judged) -> Array:
+def line_covariance(like: BinomialLikelihood, beta: Array, judged: Judged) -> Array:
     """Inverse information; the sandwich for sampling weights."""
     _, _, information = like.information(beta)
     try:
