@@ -7,6 +7,7 @@ with a derivative in place of a change.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +24,7 @@ from problogit.analysis.effects_sources import Groups, open_groups, open_rows
 from problogit.analysis.effects_variables import Variable, at_combinations, known_variables, profile
 from problogit.core.coefficients import CoefficientDistribution, check_kind
 from problogit.data.rows import Array
-from problogit.errors import InputError, explain
+from problogit.errors import DataError, InputError, explain
 from problogit.estimate import Estimate
 from problogit.validation import check_choice, check_probability
 
@@ -70,7 +71,8 @@ def effects(  # noqa: PLR0913 - the keywords of `Fit.effects` are a contract
     n_scenes = len(where.places) * sum(len(listed) + 1 for listed in contrasts)
     view = view_of(estimate.predictor, max(_FEWEST, _CELLS // max(1, where.rows.n_rows * n_scenes)))
     groups = open_groups(estimate, where.rows, data, by)
-    question = _Question(kind, estimate.predictor, view, where, groups, known, prob, interval)
+    named = frozenset(request.variable.name for request in requests if request.named)
+    question = _Question(kind, estimate.predictor, view, where, groups, known, named, prob, interval)
     base: dict[Scene, Cell] = {}
     lines = [line for listed in contrasts for line in question.lines(listed, base)]
     frame = _frame(kind, lines, question)
@@ -155,6 +157,7 @@ class _Question:
     where: _Where
     groups: Groups
     known: Mapping[str, Variable]
+    named: frozenset[str]
     prob: float
     interval: str | None
 
@@ -169,19 +172,24 @@ class _Question:
                 kept[scene] = average(self.view, rows, shares, scene)
             return kept[scene]
 
-        out = []
-        for contrast in contrasts:
+        def found(contrast: Contrast, place: Mapping[str, Any]) -> Effects:
             slope = self.known[contrast.variable] if contrast.slope else None
             scale = SCALES["difference" if self.kind == "slope" and slope is None else self.kind]
-            for place in self.where.places:
-                start = tuple(Set(name, value) for name, value in place.items())
-                high = cell(own, Scene((*start, *contrast.high), slope))
-                low = None
-                if contrast.low is not None:
-                    low = cell(own if contrast.low else base, Scene((*start, *contrast.low)))
-                found = effects_of(scale, self.coefficients, high, low, self.prob, self.interval)
-                out.append(_Line(contrast, place, found))
-        return out
+            start = tuple(Set(name, value) for name, value in place.items())
+            high, low = cell(own, Scene((*start, *contrast.high), slope)), None
+            if contrast.low is not None:
+                low = cell(own if contrast.low else base, Scene((*start, *contrast.low)))
+            return effects_of(scale, self.coefficients, high, low, self.prob, self.interval)
+
+        lines = []
+        for contrast, place in itertools.product(contrasts, self.where.places):
+            try:
+                lines.append(_Line(contrast, place, found(contrast, place)))
+            except DataError as error:
+                if contrast.variable in self.named:
+                    raise
+                lines.append(_Line(contrast, place, Effects.none(len(self.groups.labels), str(error))))
+        return lines
 
     @property
     def n(self) -> Array:

@@ -52,13 +52,15 @@ def _without_interval(estimate: Estimate, found: Sequence[Effects]) -> list[str]
 
 
 def _without_estimate(estimate: Estimate, found: Sequence[Effects]) -> list[str]:
-    notes = []
+    notes = list(dict.fromkeys(part.refused for part in found if part.refused))
+    for note in notes:
+        warnings.warn(note, ProblogitWarning, stacklevel=5)
     if any(part.rough for part in found):
         notes.append(
             "No derivative where the formula has a step in the variable: ask for kind='difference' between two values."
         )
-        warnings.warn(notes[-1], ProblogitWarning, stacklevel=4)
-    if any(np.isnan(part.estimate).any() and not part.rough for part in found):
+        warnings.warn(notes[-1], ProblogitWarning, stacklevel=5)
+    if any(np.isnan(part.estimate).any() and not (part.rough or part.refused) for part in found):
         coefficients = estimate.coefficients
         if isinstance(coefficients, AliasedCoefficients):
             equations = coefficients.aliases.equations(estimate.terms)
@@ -66,11 +68,11 @@ def _without_estimate(estimate: Estimate, found: Sequence[Effects]) -> list[str]
                 f"Some effects are unknown: training could not tell columns apart ({equations}), and changed rows "
                 "break that relation."
             )
-            warnings.warn(notes[-1], AliasingWarning, stacklevel=4)
+            warnings.warn(notes[-1], AliasingWarning, stacklevel=5)
         else:
             notes.append(
                 "Some effects are unknown: the data are separated, and the infinite coefficients pull changed rows "
                 f"both ways, or make an average that is divided by zero. {_PRIOR}"
             )
-            warnings.warn(notes[-1], SeparationWarning, stacklevel=4)
+            warnings.warn(notes[-1], SeparationWarning, stacklevel=5)
     return notes

@@ -26,6 +26,9 @@ from problogit.errors import DataError, InputError
 __all__ = ["EffectRows", "FormulaRows", "MatrixRows", "Moved", "Place", "Set", "Shift", "Step"]
 
 _VALUES = 2_000_000
+_REMEDY = (
+    "Two values within the data can be compared: variables={'x': (low, high)}; kind='slope' stays within too."
+)
 
 
 @dataclass(frozen=True)
@@ -220,10 +223,13 @@ class FormulaRows(EffectRows):
             if step.name in columns:
                 columns[step.name] = step.apply(columns[step.name])
         index = self.index[block]
-        X, complete, notes = part.code(Table(columns, len(index), index, "the rows with changed values"))
+        shown = f"With {', '.join(f'{step.name} {_shown(step)}' for step in steps)} some rows have no probability:"
+        try:
+            X, complete, notes = part.code(Table(columns, len(index), index, "the rows with changed values"))
+        except DataError as error:
+            raise DataError(f"{shown} {error} {_REMEDY}") from error
         if not complete.all():
-            shown = ", ".join(f"{step.name} {_shown(step)}" for step in steps)
-            raise DataError(f"variables: with {shown} some rows have no probability. {' '.join(notes)}")
+            raise DataError(f"{shown} {' '.join(notes)} {_REMEDY}")
         return Moved(positions, X)
 
     def one(self, values: Mapping[str, Any]) -> FormulaRows:

@@ -35,6 +35,7 @@ from problogit.core.coefficients import (
     DrawnMarginals,
     check_kind,
 )
+from problogit.core.infinite import AliasedCoefficients, SeparatedCoefficients
 from problogit.core.resampled import extended_quantile
 from problogit.data.rows import Array
 
@@ -152,6 +153,8 @@ class Effects:
         There is no interval because rows have a probability of exactly 0 or 1.
     rough : bool
         There is no estimate because the formula has a step.
+    refused : str
+        Why the rows cannot be changed so; empty where they can.
     """
 
     estimate: Array
@@ -161,6 +164,15 @@ class Effects:
     kinds: NDArray[np.object_]
     certain: NDArray[np.bool_]
     rough: bool = False
+    refused: str = ""
+
+    @staticmethod
+    def none(n_groups: int, reason: str) -> Effects:
+        """No effect, and why."""
+        nothing = np.full(n_groups, np.nan)
+        kinds = np.full(n_groups, "none", dtype=object)
+        certain = np.zeros(n_groups, dtype=bool)
+        return Effects(nothing, nothing, nothing, nothing, kinds, certain, refused=reason)
 
 
 def effects_of(
@@ -216,7 +228,7 @@ def _linearised(
     if low is not None and low.gradient is not None:
         gradient = gradient - down[:, None] * low.gradient
     certain = np.logical_or(high.certain, base.certain)
-    sd = np.where(certain, np.nan, coefficients.marginals(gradient).sd)
+    sd = np.where(certain, np.nan, _gradient_sd(coefficients, gradient))
     half = ndtri((1 + prob) / 2) * sd
     centre = scale.to(middle)
     return Effects(
@@ -227,6 +239,18 @@ def _linearised(
         kinds=np.full(middle.shape, kind, dtype=object),
         certain=certain,
     )
+
+
+def _gradient_sd(coefficients: CoefficientDistribution, gradient: Array) -> Array:
+    """Standard errors of combinations that are sums of rows whose own log-odds are finite.
+
+    Such a sum is finite too, but rounding would hide it from a distribution that looks at the combination alone.
+    """
+    if isinstance(coefficients, AliasedCoefficients):
+        return _gradient_sd(coefficients.inner, gradient[:, coefficients.aliases.kept])
+    if isinstance(coefficients, SeparatedCoefficients):
+        return _gradient_sd(coefficients.identified, gradient @ coefficients.basis)
+    return coefficients.marginals(gradient).sd
 
 
 def _from_draws(

@@ -43,7 +43,7 @@ def main() -> None:
     clinic["y"] = (clinic["outcome"] == "relapse").astype(int)
     one = fitted("y ~ arm * age + smoker", clinic)
     pupils = table("pupils")
-    two = fitted("passed ~ bs(dose, df=5) * prep + np.log(hours + 1) + arm", pupils)
+    two = fitted("passed ~ dose * prep + I(dose ** 2) + np.log(hours + 1) + arm", pupils)
     cases = {
         "slopes": lines(me.avg_slopes(one, variables="age", eps_vcov=1e-6)),
         "slopes_by_arm": lines(me.avg_slopes(one, variables="age", by="arm", eps_vcov=1e-6)),
@@ -54,7 +54,7 @@ def main() -> None:
         "pair": lines(me.avg_comparisons(one, variables={"age": [30, 50]}, by="smoker")),
         "probability": lines(me.avg_predictions(one, variables="arm", by="arm")),
         "log_slope": lines(me.avg_slopes(two, variables="hours", eps_vcov=1e-6)),
-        "spline_prep": lines(me.avg_comparisons(two, variables="prep")),
+        "square_prep": lines(me.avg_comparisons(two, variables="prep")),
     }
     packages = ("statsmodels", "numpy", "marginaleffects")
     versions = {name: version(name) for name in packages}
