@@ -143,12 +143,13 @@ def run_nutpie(
 
 def _wait(sampler: Any, counted: _Counted, settings: NutsSettings, progress: Progress) -> tuple[Any, bool]:
     """The trace, and whether Ctrl-C ended it early. Stored draws, tuning included, are what progress counts."""
-    told = 0
-    progress.start("Sampling", settings.chains * (settings.draws + settings.tune))
+    told, total = 0, settings.chains * (settings.draws + settings.tune)
+    progress.start("Sampling", total)
     try:
         while True:
             found = _finished(sampler, counted)
             if found is not None:
+                progress.advance(total - told)
                 return found, False
             progress.advance(counted.draws - told)
             told = counted.draws

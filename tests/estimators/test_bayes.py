@@ -218,7 +218,7 @@ def test_result_holds_draws_statistics_and_provenance(fit):
     assert all(values.shape == (4, 400) for values in details.statistics.values())
     assert estimate.provenance.seed == SHORT["rng"]
     assert estimate.provenance.seconds > 0
-    assert {"pymc", "arviz-stats"} <= set(estimate.provenance.versions)
+    assert {"nutpie", "arviz-stats"} <= set(estimate.provenance.versions)
     assert "NUTS" in estimate.provenance.engine
     # Leapfrog steps of the draws, and of tuning on top.
     assert details.gradients > details.statistics["n_steps"].sum()
@@ -311,10 +311,11 @@ class Recorder:
 
 
 @pytest.mark.filterwarnings("ignore::problogit.errors.ConvergenceWarning")  # too short to be judged well
-@pytest.mark.parametrize("cores", [1, 2])
-def test_progress_counts_every_step_of_every_chain(cores):
+@pytest.mark.parametrize(("backend", "cores"), [("pymc", 1), ("pymc", 2), ("nutpie", 1)])
+def test_progress_counts_every_step_of_every_chain(backend, cores):
     recorder = Recorder()
-    model().fit(plg.Bayes(draws=60, tune=45, chains=3, rng=1, cores=cores), progress=recorder)
+    sampler = plg.Bayes(draws=60, tune=45, chains=3, rng=1, cores=cores, backend=backend)
+    model().fit(sampler, progress=recorder)
     assert recorder.said[0] == ("start", "Sampling", 3 * 105)
     assert sum(said[1] for said in recorder.said if said[0] == "advance") == 3 * 105
     assert recorder.said[-1] == ("finish",)

@@ -11,7 +11,9 @@ import pytest
 
 import problogit as plg
 from problogit.errors import EstimationError, MissingDependencyError
+from problogit.estimators import nuts
 from problogit.estimators.nutpie_op import run_nutpie
+from problogit.estimators.nuts import choose_backend
 from problogit.estimators.nuts_watch import NutsSettings
 from problogit.progress import SILENT
 
@@ -105,6 +107,17 @@ def test_without_nutpie_the_install_command_is_given(model, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(MissingDependencyError, match=r"pip install 'problogit\[nutpie\]'"):
         model.fit(plg.Bayes(**SHORT), progress=False)
+
+
+def test_auto_takes_nutpie_for_small_designs_where_it_is_installed(monkeypatch):
+    small, large = np.zeros((1000, 39)), np.zeros((1000, 41))
+    small[:, 0] = large[:, 0] = np.arange(1000)
+    y = np.arange(1000) % 2
+    problems = [plg.LogitModel.from_arrays(X, y, intercept=False).problem for X in (small, large)]
+    assert [choose_backend("auto", problem) for problem in problems] == ["nutpie", "pymc"]
+    assert choose_backend("pymc", problems[0]) == "pymc"
+    monkeypatch.setattr(nuts, "nutpie_installed", lambda: False)
+    assert choose_backend("auto", problems[0]) == "pymc"
 
 
 def test_an_unknown_backend_is_refused():
