@@ -90,7 +90,7 @@ def test_pregibons_influential_row_of_vaso_against_exact_refits_by_r():
     [
         (plg.Penalized(plg.Jeffreys()), 3e-3),
         (plg.Penalized(plg.Jeffreys(flic=False)), 3e-3),
-        (plg.Penalized(plg.StudentT(3, 0.5)), 1e-3),
+        pytest.param(plg.Penalized(plg.StudentT(3, 0.5)), 1e-3, marks=pytest.mark.slow),
         pytest.param(plg.Penalized(plg.Cauchy(0.5, autoscale=True)), 1e-3, marks=pytest.mark.slow),
         (plg.Penalized(plg.Priors(plg.Flat(), terms={"x0": plg.Normal(0.3)})), 4e-4),
     ],
@@ -139,9 +139,9 @@ def test_a_row_whose_removal_separates_gets_the_wrong_certainty_of_its_exact_ref
 
 def test_separated_rows_and_a_row_with_a_coefficient_of_its_own_match_exact_refits():
     random = np.random.default_rng(5)
-    level = np.r_[["rare"] * 2, ["alone"], np.tile(["a", "b"], 16)]
-    data = pd.DataFrame({"g": level, "x": random.normal(size=35).round(1)})
-    data["y"] = np.r_[1, 1, 1, random.random(32) < 0.4].astype(int)
+    level = np.r_[["rare"] * 2, ["alone"], np.tile(["a", "b"], 11)]
+    data = pd.DataFrame({"g": level, "x": random.normal(size=25).round(1)})
+    data["y"] = np.r_[1, 1, 1, random.random(22) < 0.4].astype(int)
     estimate = estimated(plg.LogitModel("y ~ x + C(g, contr.treatment('a'))", data).problem)
     found, exact = approximate_loo(estimate).log_odds, judge(estimate, resample="exact").log_odds
     np.testing.assert_array_equal(found[:3], exact[:3])
