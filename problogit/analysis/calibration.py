@@ -20,7 +20,7 @@ from problogit.analysis.calibration_null import Reference, fixed_reference, show
 from problogit.analysis.calibration_refits import affordable, refitted_reference
 from problogit.analysis.calibration_result import CalibrationResult
 from problogit.analysis.cells import Cells, cells_of
-from problogit.analysis.corp import Corp, corp
+from problogit.analysis.corp import Corp, corp, pool
 from problogit.analysis.corrected import Corrected, corrected_measures
 from problogit.analysis.judged import Judged, judge
 from problogit.analysis.scores import (
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["CalibrationResult", "calibration", "calibration_of"]
 
 _LEVELS = (0.90, 0.95)  # of the consistency bands
+_MOST = 5_000  # different predictions; of more, neighbours are joined for the smooth curve and what is made from it
 
 
 def calibration(
@@ -138,15 +139,18 @@ def calibration_of(
         Simulations with refits; without it the predictions are held fixed.
     """
     usable = require_predictions(judged)
-    cells, smoothing = cells_of(usable), Smoothing(smooth, _knots(usable))
-    curve = corp(usable.log_odds, usable.successes, usable.trials, usable.weights)
-    smooth_curve = smoothing.over(cells)
-    drawn = smooth_frame(cells, smooth_curve, prob)
+    usable = usable.take(
+        np.argsort(usable.log_odds, kind="stable").astype(np.int64)
+    )  # sorted once, for all that follows
+    rows = (usable.log_odds, usable.successes, usable.trials, usable.weights)
+    pooled = pool(rows[0], usable.weights * usable.successes, usable.weights * usable.trials)
+    cells, smoothing = cells_of(usable, pooled), Smoothing(smooth, _knots(usable))
+    curve, few = corp(*rows, pooled), cells.joined(_MOST)
+    smooth_curve = smoothing.over(few)
+    drawn = smooth_frame(few, smooth_curve, prob)
+    of_few = figures(few, few.events[None, :], drawn[["y"]].to_numpy(dtype=float).T)
     null = fixed_reference(cells, smoothing, rng) if reference is None else reference
-    found = {
-        name: float(value[0])
-        for name, value in figures(cells, cells.events[None, :], smooth_curve).values.items()
-    }
+    found = {name: float(value[0]) for name, value in of_few.values.items()}
     found["brier_mcb"] = curve.brier.mcb
     p_values, p_value = _p_values(usable, cells, found, null)
     plain = (calibration_intercept(usable, prob), calibration_slope(usable, prob), *measures(usable, prob))
@@ -171,7 +175,7 @@ def calibration_of(
         reference=null,
         curve=_curve_frame(curve),
         smooth=drawn,
-        bands=bands(cells, drawn, null, _LEVELS, prob, rng),
+        bands=bands(few, drawn, null, _LEVELS, prob, rng),
         predictions=judged.frame(),
         smoother=smooth_curve.how,
         verdict=verdict(

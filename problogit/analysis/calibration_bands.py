@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from problogit.analysis.calibration_figures import isotonic_curves
-from problogit.analysis.calibration_null import MOST_CELLS, Reference, shown
+from problogit.analysis.calibration_null import JOINED_CELLS, Reference, shown
 from problogit.analysis.cells import Cells
 from problogit.analysis.smooth_curve import Smoother
 from problogit.data.rows import Array
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["BAND_COLUMNS", "bands", "corp_confidence", "smooth_frame"]
 
 BAND_COLUMNS = ("curve", "band", "level", "x", "lower", "upper", "interval")
-_SIMULATIONS = 300
+_SIMULATIONS = 250
 _ROW_VALUES = 10_000_000
 
 
@@ -70,8 +70,9 @@ def _part(name: tuple[str, str, float, str], x: Array, lower: Array, upper: Arra
     import pandas as pd
 
     curve, band, level, interval = name
-    values = (curve, band, level, x, lower, upper, interval)
-    return pd.DataFrame(dict(zip(BAND_COLUMNS, values, strict=True))).dropna(subset=["lower", "upper"])
+    known = ~(np.isnan(lower) | np.isnan(upper))
+    values = (curve, band, level, x[known], lower[known], upper[known], interval)
+    return pd.DataFrame(dict(zip(BAND_COLUMNS, values, strict=True)))
 
 
 def _between(curves: Array, level: float) -> tuple[Array, Array]:
@@ -106,7 +107,7 @@ def corp_confidence(
         The smooth curve; where it is NaN, the isotonic fit stands in.
     """
     random = np.random.Generator(np.random.PCG64(seed_sequence(rng)))
-    joined = cells.joined(MOST_CELLS)
+    joined = cells.joined(JOINED_CELLS)
     fitted = isotonic_curves(joined.events[None, :], joined.total)[0]
     truth = np.interp(joined.p, cells.p, smooth) if not np.isnan(smooth).any() else fitted.copy()
     if np.isnan(smooth).any() and not np.isnan(smooth).all():

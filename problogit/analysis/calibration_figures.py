@@ -14,7 +14,7 @@ from problogit.analysis.local_curve import LOCAL, local
 from problogit.analysis.smooth_curve import Smoother, spline
 from problogit.data.rows import Array
 
-__all__ = ["SMOOTHERS", "Figures", "Smoothing", "figures", "isotonic_curves", "spiegelhalter_z"]
+__all__ = ["SMOOTHERS", "Figures", "Smoothing", "brier_mcb", "figures", "isotonic_curves", "spiegelhalter_z"]
 
 SMOOTHERS = ("spline", *LOCAL)
 
@@ -50,16 +50,15 @@ class Smoothing:
         return local(cells, self.kind)
 
 
-def figures(cells: Cells, events: Array, curve: Smoother) -> Figures:
-    """All figures of sets of weighted events, shape (S, n_cells)."""
-    corp, smooth = isotonic_curves(events, cells.total), curve.curves(events)
+def figures(cells: Cells, events: Array, smooth: Array) -> Figures:
+    """All figures of sets of weighted events with their smooth curves, shape (S, n_cells) both."""
+    corp = isotonic_curves(events, cells.total)
     slope, u_test = _line(cells, events)
-    right = (cells.p**2 - corp**2) @ cells.total - 2 * (events * (cells.p - corp)).sum(axis=1)
     values = {
         "slope": slope,
         "u_test": u_test,
         "spiegelhalter_z": spiegelhalter_z(cells, events),
-        "brier_mcb": right / cells.total.sum(),
+        "brier_mcb": brier_mcb(cells, events, corp),
         **error_summaries(smooth, cells),
         "debiased_squared_error": debiased_squared_error(events, cells),
     }
@@ -72,6 +71,12 @@ def isotonic_curves(events: Array, total: Array) -> Array:
     for i, row in enumerate(events):
         out[i] = isotonic_regression(row / total, weights=total).x
     return out
+
+
+def brier_mcb(cells: Cells, events: Array, corp: Array) -> Array:
+    """Miscalibration part of the Brier score, shape (S,)."""
+    gained = (cells.p**2 - corp**2) @ cells.total - 2 * (events * (cells.p - corp)).sum(axis=1)
+    return np.asarray(gained / cells.total.sum())
 
 
 def _line(cells: Cells, events: Array) -> tuple[Array, Array]:

@@ -145,7 +145,8 @@ def _judged_again(method: Estimator, problem: Problem, judged: Judged) -> Judged
 
 def _figures_of(judged: Judged, x: Array, smoothing: Smoothing) -> tuple[Figures, tuple[Array, Array]]:
     cells = cells_of(judged.usable)
-    found = figures(cells, cells.events[None, :], smoothing.over(cells))
+    events = cells.events[None, :]
+    found = figures(cells, events, smoothing.over(cells).curves(events))
     known = ~np.isnan(found.smooth[0])
     smooth = np.interp(x, cells.p[known], found.smooth[0][known]) if known.any() else np.full(x.size, np.nan)
     return found, (np.interp(x, cells.p, found.corp[0]), smooth)

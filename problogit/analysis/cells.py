@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from problogit.analysis.corp import pool
+from problogit.analysis.corp import Pooled, pool
 from problogit.analysis.judged import Judged
 from problogit.data.rows import Array
 
@@ -64,14 +64,20 @@ class Cells:
         sure = ~self.finite
         return bool((self.events[sure] != (self.total * self.p)[sure]).any())
 
+    def groups(self, most: int) -> NDArray[np.int64]:
+        """First cell of each of at most so many groups of neighbours; predictions of exactly 0 and 1 stay alone."""
+        n = self.p.size
+        low, high = int(self.log_odds[0] == -np.inf), n - int(self.log_odds[-1] == np.inf)
+        inner = np.linspace(low, high, min(most, high - low), endpoint=False).astype(np.int64)
+        return np.concatenate([np.arange(low), inner, np.arange(high, n)])
+
     def joined(self, most: int) -> Cells:
-        """At most so many cells, by joining neighbours; predictions of exactly 0 and 1 stay by themselves."""
+        """At most so many cells, by joining neighbours."""
         n = self.p.size
         if n <= most:
             return self
+        first = self.groups(most)
         low, high = int(self.log_odds[0] == -np.inf), n - int(self.log_odds[-1] == np.inf)
-        inner = np.linspace(low, high, most, endpoint=False).astype(np.int64)
-        first = np.unique(np.concatenate([np.arange(low), inner, np.arange(high, n)]))
         total = np.add.reduceat(self.total, first)
         p = np.clip(np.add.reduceat(self.total * self.p, first) / total, 0.0, 1.0)
         centre = np.add.reduceat(self.total * np.nan_to_num(self.log_odds), first) / total
@@ -102,11 +108,12 @@ class Cells:
         return out
 
 
-def cells_of(judged: Judged) -> Cells:
-    """Pool the predictions of `judged`, all of which must exist."""
+def cells_of(judged: Judged, pooled: Pooled | None = None) -> Cells:
+    """Pool the predictions of `judged`, all of which must exist; they may have been pooled before."""
     events, total = judged.weights * judged.successes, judged.weights * judged.trials
-    pooled = pool(judged.log_odds, events, total)
-    log_odds = judged.log_odds[pooled.order][pooled.starts]
+    if pooled is None:
+        pooled = pool(judged.log_odds, events, total)
+    log_odds = judged.log_odds[pooled.order[pooled.starts]]
     if judged.frequency:
         return Cells(log_odds, expit(log_odds), pooled.events, pooled.total, pooled.total)
     squares = np.add.reduceat((judged.weights * total)[pooled.order], pooled.starts)

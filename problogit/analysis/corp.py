@@ -27,6 +27,7 @@ from problogit.data.rows import Array
 __all__ = [
     "Corp",
     "Decomposition",
+    "Pooled",
     "brier_losses",
     "corp",
     "log_losses",
@@ -99,7 +100,9 @@ def log_losses(log_odds: Array, events: Array, total: Array) -> Array:
     return np.asarray(hit + miss)
 
 
-def corp(log_odds: Array, successes: Array, trials: Array, weights: Array) -> Corp:
+def corp(
+    log_odds: Array, successes: Array, trials: Array, weights: Array, pooled: Pooled | None = None
+) -> Corp:
     """Reliability curve and score decompositions of predictions.
 
     Parameters
@@ -107,9 +110,11 @@ def corp(log_odds: Array, successes: Array, trials: Array, weights: Array) -> Co
     log_odds : ndarray, shape (n_rows,)
         Predicted log-odds; +-Inf allowed, NaN not.
     successes, trials, weights : ndarray, shape (n_rows,)
+    pooled : Pooled, optional
+        The same rows, where they were pooled before.
     """
     events, total = weights * successes, weights * trials
-    cells = pool(log_odds, events, total)
+    cells = pool(log_odds, events, total) if pooled is None else pooled
     edges, rate = _blocks(cells.events, cells.total)
     row_edges = cells.starts[edges]
     ordered = expit(log_odds[cells.order])

@@ -60,9 +60,7 @@ class _Bounded:
         )
 
 
-def deviations(
-    X: Array, log_odds: Array, events: Array, total: Array, start: Array | None = None
-) -> Deviations:
+def deviations(X: Array, log_odds: Array, events: Array, total: Array) -> Deviations:
     """Fit them.
 
     Parameters
@@ -74,11 +72,9 @@ def deviations(
     events : ndarray, shape (S, n)
     total : ndarray, shape (n,)
         Weighted trials.
-    start : ndarray, shape (k,), optional
-        A point near the optimum; the diagonal without it.
     """
     k = X.shape[1]
-    origin = np.zeros(k) if start is None else start
+    origin = np.zeros(k)
     strength = _TRACE * float(total.sum())
     if events.shape[0] == 1:
         gamma = np.full((1, k), np.nan)

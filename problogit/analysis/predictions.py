@@ -75,8 +75,8 @@ class Judged:
         """The entries that have a prediction."""
         return self.take(~np.isnan(self.log_odds))
 
-    def take(self, keep: NDArray[np.bool_]) -> Judged:
-        """Some of the entries."""
+    def take(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Judged:
+        """Some of the entries, by a mask or by their places."""
         return replace(
             self,
             log_odds=self.log_odds[keep],

@@ -26,8 +26,6 @@ __all__ = ["Smoother", "Spline", "knots_for", "spline"]
 
 _QUANTILES = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}
 _ENOUGH = ((100, 5), (40, 4), (15, 3))  # units of the rarer outcome that so many knots need
-_MANY = 5_000  # predictions from which a fit to neighbours, joined, is the start
-_JOINED = 1_000
 
 
 class Smoother(Protocol):
@@ -72,16 +70,7 @@ class Spline:
         """Coefficients and likelihood-ratio statistics of S sets of events, shape (S, n_cells)."""
         finite = self.cells.finite
         chosen, total, log_odds = events[:, finite], self.cells.total[finite], self.cells.log_odds[finite]
-        start = None
-        if events.shape[0] == 1 and log_odds.size > _MANY:
-            first = np.linspace(0, log_odds.size, _JOINED, endpoint=False).astype(np.int64)
-            joined = np.add.reduceat(total, first)
-            means = (
-                np.add.reduceat(total[:, None] * np.column_stack([self.X, log_odds]), first) / joined[:, None]
-            )
-            rough = deviations(means[:, :-1], means[:, -1], np.add.reduceat(chosen, first, axis=1), joined)
-            start = rough.gamma[0]
-        return deviations(self.X, log_odds, chosen, total, start)
+        return deviations(self.X, log_odds, chosen, total)
 
     def curves(self, events: Array) -> Array:
         """The curve of each set of events."""
@@ -140,14 +129,10 @@ def _terms(line: Array, knots: Array) -> Array:
         return np.asarray(np.maximum(line - knot, 0.0) ** 3)
 
     last, before = knots[-1], knots[-2]
-    return (
-        np.column_stack(
-            [
-                cubed(knot)
-                - cubed(before) * (last - knot) / (last - before)
-                + cubed(last) * (before - knot) / (last - before)
-                for knot in knots[:-2]
-            ]
-        )
-        / (last - knots[0]) ** 2
-    )
+    terms = [
+        cubed(knot)
+        - cubed(before) * (last - knot) / (last - before)
+        + cubed(last) * (before - knot) / (last - before)
+        for knot in knots[:-2]
+    ]
+    return np.column_stack(terms) / float(last - knots[0]) ** 2

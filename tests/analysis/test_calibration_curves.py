@@ -29,7 +29,8 @@ def case(request):
 def of(case, kind, knots=None):
     cells = cells_of(predictions(case["eta"], case["y"]))
     curve = Smoothing(kind, case["spline"]["knots"] if knots is None else knots).over(cells)
-    found = figures(cells, cells.events[None, :], curve)
+    events = cells.events[None, :]
+    found = figures(cells, events, curve.curves(events))
     return {name: float(value[0]) for name, value in found.values.items()}, cells, curve
 
 
