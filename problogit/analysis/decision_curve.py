@@ -40,6 +40,7 @@ __all__ = ["ALL", "NONE", "DecisionCurveResult", "decision_curve"]
 
 DRAWS = 2000
 _LIKELY = 0.95
+_FEWEST = 10  # trials called, and not called, at thresholds that words are said about
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,7 @@ class DecisionCurveResult:
         level, standardized`` (net benefit over prevalence), ``avoided`` (net interventions avoided per 100 trials,
         against treating all), ``gain`` (over the better of treating all and treating none) with ``gain_lower,
         gain_upper``, ``p_best`` (among all strategies), ``p_useful`` (that the gain is positive), ``true_positives,
-        false_positives`` (shares of all trials).
+        false_positives`` (shares of all trials), ``n_called`` (trials, of ``n_trials``).
     best : DataFrame
         One row a threshold: ``threshold, best, net_benefit, runner_up, ahead, p_best, evpi``; `evpi` is what knowing
         the best strategy for sure would add to net benefit (Sadatsafavi et al. 2023, Med Decis Making 43:564).
@@ -95,13 +96,16 @@ class DecisionCurveResult:
     def __str__(self) -> str:
         """How it was judged, and for each fit where it is worth using and by how much."""
         head = f"Decision curve of {self.modelled}: {self.n_events:,} events of {self.n_trials:,}; {self.method}."
-        lines = [_useful_line(label, self.of(label)) for label in self.labels]
+        lines = [_useful_line(label, self.of(label), self.n_trials) for label in self.labels]
         if len(self.labels) > 1:
             cuts, best = self.best["threshold"].to_numpy(), self.best["best"].to_numpy()
             found = {label: ranges(cuts, best == label) for label in (*self.labels, ALL, NONE)}
             leads = "; ".join(f"{label} at {where}" for label, where in found.items() if where)
             lines.append(f"Highest net benefit: {leads}.")
-        kind = f"Brackets: {self.prob:.0%} {INTERVAL} intervals."
+        kind = (
+            f"Said of thresholds at which at least {_FEWEST} are called and as many are not. Brackets: {self.prob:.0%} "
+            f"{INTERVAL} intervals."
+        )
         return "\n".join(textwrap.fill(line, 100) for line in (head, *lines, kind, *self.notes))
 
 
@@ -166,8 +170,10 @@ def decision_curve(  # noqa: PLR0913 - the keywords of a curve are a contract
     taken = np.array(list(harms.values()))
     values, uncertain = benefits(point, cuts, taken), benefits(drawn, cuts, taken)
     labels = tuple(estimates)
+    frame = curve_frame(labels, point, values, uncertain, cuts, prob)
+    frame["n_called"] = _counts(together, cuts)
     return DecisionCurveResult(
-        frame=curve_frame(labels, point, values, uncertain, cuts, prob),
+        frame=frame,
         best=best_frame(labels, values, uncertain, cuts),
         labels=labels,
         modelled=next(iter(estimates.values())).problem.response.describe(),
@@ -247,14 +253,28 @@ def _calls(
     return point.less(too_much), drawn.less(too_much[:, :, None])
 
 
-def _useful_line(label: str, curve: pd.DataFrame) -> str:
+def _counts(together: Together, thresholds: Array) -> Array:
+    """Trials that each strategy calls at each threshold, one after the other."""
+    outcomes = together.outcomes
+    whole = float(outcomes.units @ outcomes.trials)
+    counts = [
+        whole
+        * calls_of(one.log_odds, outcomes.trials, outcomes.trials, outcomes.units, thresholds).true_positives
+        for one in together.judged.values()
+    ]
+    nobody = np.zeros(thresholds.size)
+    return np.round(np.concatenate([*counts, nobody + whole, nobody]))
+
+
+def _useful_line(label: str, curve: pd.DataFrame, n_trials: int) -> str:
     """Where acting on a fit is better than acting on all or none, and by how much."""
-    gain, cuts = curve["gain"].to_numpy(), curve["threshold"].to_numpy()
-    where = ranges(cuts, gain > EQUAL)
+    gain, cuts, n_called = (curve[name].to_numpy() for name in ("gain", "threshold", "n_called"))
+    enough = (n_called >= _FEWEST) & (n_trials - n_called >= _FEWEST)
+    where = ranges(cuts, enough & (gain > EQUAL))
     if not where:
         return f"{label}: at none of the thresholds better than treating all or none."
-    likely = ranges(cuts, curve["p_useful"].to_numpy() >= _LIKELY)
-    most = curve.iloc[int(np.argmax(gain))]
+    likely = ranges(cuts, enough & (curve["p_useful"].to_numpy() >= _LIKELY))
+    most = curve.iloc[int(np.argmax(np.where(enough, gain, -np.inf)))]
     bounds = f"[{most['gain_lower']:.3f}, {most['gain_upper']:.3f}]"
     return (
         f"{label}: better than treating all or none at thresholds {where}"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from problogit.analysis.calibration_refits import stand_in_of
 from problogit.analysis.confusion import require_both
 from problogit.analysis.judged import RESAMPLES as WAYS
 from problogit.analysis.judged import (
@@ -33,7 +34,8 @@ __all__ = ["CURVE_RESAMPLES", "RESAMPLES", "Together", "judge_together"]
 OPTIMISM = "optimism"
 CURVE_RESAMPLES = (WAYS[0], OPTIMISM, *WAYS[1:])
 RESAMPLES = 300  # of the optimism bootstrap
-MOST_CELLS = 12_000_000  # rows x columns x resamples that "auto" refits for optimism: some ten seconds
+MOST_CELLS = 12_000_000  # rows x columns x resamples that "auto" refits for optimism: some ten seconds;
+MOST_CELLS_L1 = 500_000  # where coordinates come and go, and resamples are refitted one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +130,9 @@ def _less_optimism(
     aligned, notes = _aligned(judged)
     optimism = {}
     for label, one in estimates.items():
+        refitted = stand_in_of(one)
         found = optimism_bootstrap(
-            one.method,
+            refitted,
             one.problem,
             shares,
             resamples=RESAMPLES,
@@ -140,7 +143,7 @@ def _less_optimism(
         optimism[label] = found.optimism.reshape(2, -1)
         notes += tuple(f"{label}: {note}" for note in found.notes)
         if found.method != one.method.describe():
-            notes += (f"{label}: the refits are those of its stand-in ({found.method}).",)
+            notes += (f"{label}: the optimism is that of a stand-in, {found.method}.",)
     how = f"corrected for optimism by {RESAMPLES} bootstrap refits"
     first = next(iter(aligned.values()))
     return Together(aligned, optimism, _outcomes(first, estimates, None), how, notes)
@@ -148,22 +151,21 @@ def _less_optimism(
 
 def _affordable(estimate: Estimate) -> bool:
     """Whether a few hundred refits take seconds."""
+    try:
+        method = stand_in_of(estimate)
+    except NotAvailableError:  # nothing stands in for a model that is not known
+        return False
     problem = estimate.problem
-    return not estimate.method.costly and problem.rows.n_obs * problem.n_terms * RESAMPLES <= MOST_CELLS
+    most = MOST_CELLS if method.prior.smooth else MOST_CELLS_L1
+    return not method.costly and problem.rows.n_obs * problem.n_terms * RESAMPLES <= most
 
 
 def _own_notes(judged: Mapping[str, Judged]) -> tuple[str, ...]:
-    """What each way of judging has to say, and what it does to net benefit."""
+    """What each way of judging has to say."""
     kinds = {one.kind for one in judged.values()}
     if "apparent" in kinds:
         return ("Apparent: the fits are judged on the rows that they were made from, which flatters them.",)
-    pooled: tuple[str, ...] = ()
-    if kinds & {"alo", "loo", "psis-loo", "folds"}:
-        pooled = (
-            "Pooled over refits that each leave rows out, net benefit comes out a little low: a refit without an "
-            'event expects fewer of them. resample="optimism" corrects for being judged on one\'s own rows instead.',
-        )
-    return (*pooled, *(f"{label}: {note}" for label, one in judged.items() for note in one.notes))
+    return tuple(f"{label}: {note}" for label, one in judged.items() for note in one.notes)
 
 
 def _aligned(judged: Mapping[str, Judged]) -> tuple[dict[str, Judged], tuple[str, ...]]:
