@@ -1,7 +1,7 @@
 """How many rows it takes for one event more or less: the reciprocal of a difference of probabilities.
 
 Where the interval of the difference holds 0, that of its reciprocal passes through infinity: from 1 / upper, one event
-more in so many rows, over no effect at all, to 1 / lower, one event less in so many (Altman 1998, BMJ 317:1309).
+more in so many rows, over no effect at all, to 1 / lower, one event fewer in so many (Altman 1998, BMJ 317:1309).
 """
 
 from __future__ import annotations
@@ -59,4 +59,4 @@ def _in_words(needed: float, lower: float, upper: float, through: bool, prob: fl
 def _rate(needed: float) -> str:
     if np.isinf(needed):
         return "no event more or less"
-    return f"one event {'more' if needed > 0 else 'less'} in {abs(needed):.3g}"
+    return f"one event {'more' if needed > 0 else 'fewer'} in every {abs(needed):.3g} rows"
