@@ -26,6 +26,7 @@ from problogit.estimators.penalized import Penalized
 from problogit.estimators.select import CrossValidation, Evidence, InformationCriterion
 from problogit.fit import Fit, load
 from problogit.model import LogitModel, fit
+from problogit.recalibrated import Recalibrated
 from problogit.report import report
 from problogit.results import (
     Calibration,
@@ -64,6 +65,7 @@ __all__ = [
     "PredictiveCheck",
     "PriorPredictive",
     "Priors",
+    "Recalibrated",
     "StudentT",
     "__version__",
     "anova",

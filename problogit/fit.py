@@ -22,6 +22,7 @@ from problogit.analysis import (
     prior_ranges,
     questions,
     r_squared,
+    recalibration,
     replicates,
     scores,
     sensitivity,
@@ -48,6 +49,7 @@ from problogit.estimate import Estimate, Status
 from problogit.estimators import external
 from problogit.problem import HasProblem, Problem
 from problogit.progress import Progress, resolve_progress
+from problogit.recalibrated import Recalibrated
 from problogit.results import Calibration, DecisionCurve, PredictiveCheck, decision_curves
 from problogit.tables import text
 
@@ -511,6 +513,55 @@ class Fit:
         return validation.validate(
             self.estimate, data, resamples, by, prob, resample=resample, rng=rng, progress=bar
         )
+
+    def recalibrate(  # noqa: PLR0913 - the keywords of a question are a contract
+        self,
+        method: Literal["shrink", "intercept", "logistic", "beta", "isotonic", "auto"] | None = None,
+        data: Any = None,
+        new_prevalence: float | None = None,
+        *,
+        sampling_rates: tuple[float, float] | None = None,
+        resample: str = "auto",
+        resamples: int = 300,
+        prob: float = 0.95,
+        rng: int | np.random.Generator | None = 0,
+        progress: bool | Progress | None = None,
+    ) -> Recalibrated[Fit]:
+        """The same fit with recalibrated predictions, whose intervals hold the uncertainty of the recalibration.
+
+        Parameters
+        ----------
+        method : str, optional
+            Without `data`: ``"shrink"`` (the default: log-odds times the bootstrapped calibration slope, at most 1, the
+            intercept solved again), or ``"intercept"``, ``"logistic"`` (intercept and slope), ``"beta"`` (three
+            parameters) or ``"isotonic"`` fitted to predictions of rows left out. With `data` the last four
+            (``"logistic"`` by default), or ``"auto"``: tests choose none, intercept or logistic.
+        data : table, optional
+            New data with predictors and response.
+        new_prevalence : float, optional
+            Share of events in the population to predict for, where that of the data is another; exact, without a refit.
+        sampling_rates : pair of float, optional
+            Of case-control data: the rates at which events and non-events were sampled.
+        resample : str
+            How rows are left out: ``"auto"``, ``"loo"``, ``"exact"`` or ``"folds"``, as in `calibration`.
+        resamples : int
+            Of the bootstrap of ``"shrink"``.
+        prob : float
+            Level of the bounds in ``.parameters``.
+        rng : int, Generator or None
+        progress : bool or Progress, optional
+            Whether to show a bar; by default where standard error is a terminal.
+
+        Returns
+        -------
+        Recalibrated
+            Predicts as a fit does; ``.parameters``, ``.fit`` (the original).
+        """
+        options = recalibration.Options(resample, resamples, rng, resolve_progress(progress))
+        made = recalibration.recalibrate(
+            self.estimate, method, data, new_prevalence, sampling_rates, options=options, prob=prob
+        )
+        return Recalibrated(made, self)
 
     def scores(self, data: Any = None, resample: str = "auto") -> pd.DataFrame:
         """Out-of-sample log score, Brier score and AUC."""

@@ -54,7 +54,7 @@ LAYERS = (
     ("estimators", "estimators.*", "arviz_io"),
     ("analysis", "analysis.*"),
     ("plots", "plots.*", "tables", "tables.*", "report", "report.*", "persistence", "codec"),
-    ("model", "fit", "results"),
+    ("model", "fit", "recalibrated", "results"),
     ("cli", "command_helpers", "demo", "sklearn", "__main__", ""),
 )
 

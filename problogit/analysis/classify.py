@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,10 @@ from problogit.data.rows import Array, Response, Unseen
 from problogit.errors import InputError, NotAvailableError, explain
 from problogit.estimate import Estimate
 
-__all__ = ["UNCERTAIN", "classify"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["UNCERTAIN", "classify", "labels_of"]
 
 UNCERTAIN = "uncertain"
 
@@ -59,6 +63,36 @@ def classify(
     InputError
         A label of the response is itself ``"uncertain"``, and `uncertain` is asked for.
     """
+    return labels_of(
+        estimate,
+        threshold,
+        lambda: predict_proba(estimate, data, unseen),
+        lambda: predict(estimate, data, prob, None, unseen, "pandas"),
+        uncertain=uncertain,
+    )
+
+
+def labels_of(
+    estimate: Estimate,
+    threshold: float | Costs,
+    probability: Callable[[], Array],
+    bounds: Callable[[], pd.DataFrame],
+    *,
+    uncertain: bool,
+) -> NDArray[Any]:
+    """The same of probabilities that are given: `bounds` is called where the rows that are not sure are asked for.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Whose response it is.
+    threshold : float or Costs
+    probability : callable
+        Gives the probability of every row.
+    bounds : callable
+        Gives a frame ``probability, lower, upper``.
+    uncertain : bool
+    """
     response = estimate.problem.response
     if response.counts:
         raise NotAvailableError(
@@ -69,13 +103,13 @@ def classify(
     if not isinstance(uncertain, bool):
         raise InputError(explain("uncertain", "must be True or False", uncertain))
     if not uncertain:
-        return _labels(response, _choices(predict_proba(estimate, data, unseen), cut))
+        return _labels(response, _choices(probability(), cut))
     if UNCERTAIN in (response.event, response.non_event):
         remedy = "Rename it in the data, or read the bounds of predict() against the threshold."
         raise InputError(
             explain("uncertain", f"needs a response without a label {UNCERTAIN!r}", response.name, remedy)
         )
-    table = predict(estimate, data, prob, None, unseen, "pandas")
+    table = bounds()
     if estimate.coefficients.kinds[0] == "none":
         raise NotAvailableError(
             "uncertain=True compares intervals with the threshold, and the probabilities of this fit have none. "

@@ -27,7 +27,7 @@ from problogit.errors import AliasingWarning, SeparationWarning
 from problogit.estimate import Estimate
 from problogit.validation import check_choice, check_probability
 
-__all__ = ["Coded", "coded_rows", "predict", "predict_proba", "probabilities"]
+__all__ = ["Coded", "coded_rows", "predict", "predict_proba", "probabilities", "row_blocks", "say_gaps"]
 
 _VALUES = 20_000_000
 _ROWS = 16_384
@@ -155,7 +155,7 @@ def predict(
         "upper": coded.spread(upper),
         "interval": every_kind,
     }
-    notes = coded.notes + _say_gaps(estimate, coded, point)
+    notes = coded.notes + say_gaps(estimate, coded, point)
     attrs = {"prob": prob, "event": estimate.problem.response.describe(), "notes": notes}
     return labelled(columns, coded.index, kind, attrs)
 
@@ -166,7 +166,7 @@ def _check_interval(estimate: Estimate, interval: str | None) -> None:
         check_kind(interval, estimate.coefficients.kinds)
 
 
-def _say_gaps(estimate: Estimate, coded: Coded, p: Array) -> tuple[str, ...]:
+def say_gaps(estimate: Estimate, coded: Coded, p: Array) -> tuple[str, ...]:
     """Warn of complete rows without a probability, and say why."""
     gaps = np.flatnonzero(np.isnan(p))
     notes: list[str] = []
@@ -196,5 +196,5 @@ def predict_proba(estimate: Estimate, data: Any = None, unseen: Unseen = "error"
     """P(event) of every row of `data` (the training table without), shape (n_rows,); NaN where there is none."""
     coded = coded_rows(estimate, data, unseen)
     p = probabilities(estimate, coded.X, coded.offset)
-    _say_gaps(estimate, coded, p)
+    say_gaps(estimate, coded, p)
     return coded.spread(p)

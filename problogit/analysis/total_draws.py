@@ -27,7 +27,7 @@ from problogit.core.debiased import DebiasedCoefficients
 from problogit.core.infinite import AliasedCoefficients, MaskedCoefficients, SeparatedCoefficients
 from problogit.core.resampled import ResampledCoefficients
 
-__all__ = ["Total", "WeightedRows", "group_sums", "total_distribution"]
+__all__ = ["Total", "WeightedRows", "drawn_log_odds", "group_sums", "total_distribution"]
 
 _SEED = 20_111  # of the draws from a normal distribution and of simulated totals: the same call, the same interval
 _DRAWS = (200, 2000)  # from a normal distribution: fewer where rows are many
@@ -155,6 +155,12 @@ def group_sums(
         )
         out += np.asarray(expit(log_odds(part.X) + part.offset) @ worth)
     return out
+
+
+def drawn_log_odds(coefficients: CoefficientDistribution, rows: WeightedRows) -> Callable[[slice], Array]:
+    """Log-odds of the rows in every draw of the coefficients, shape (n_draws, n_rows), for slices of them."""
+    log_odds, _, _ = _log_odds(coefficients, rows)
+    return lambda block: np.asarray(log_odds(rows.X[block]) + rows.offset[block])
 
 
 def _moments(

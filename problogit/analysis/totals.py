@@ -26,7 +26,7 @@ from problogit.validation import check_number, check_probability
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ExpectedTotal", "expected_total", "total_of", "totalled_rows"]
+__all__ = ["ExpectedTotal", "expected_total", "no_interval", "total_of", "totalled_rows"]
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ _NO_SPREAD = (
 def _spread(estimate: Estimate, rows: WeightedRows, p: Array, prob: float) -> tuple[Total, str]:
     """The distribution of the total, and why there is none where there is none."""
     coefficients = estimate.predictor
-    reason = _no_interval(coefficients, p)
+    reason = no_interval(coefficients, p)
     if not reason:
         if _known_spread(coefficients, rows, p):
             found = total_distribution(coefficients, rows, prob)
@@ -180,7 +180,8 @@ def _spread(estimate: Estimate, rows: WeightedRows, p: Array, prob: float) -> tu
     return Total(math.nan, outcomes, math.nan, math.nan), reason
 
 
-def _no_interval(coefficients: CoefficientDistribution, p: Array) -> str:
+def no_interval(coefficients: CoefficientDistribution, p: Array) -> str:
+    """Why a total over rows of these probabilities has no interval; empty where it may have one."""
     if isinstance(coefficients, PointCoefficients):
         return coefficients.reason
     if isinstance(coefficients, DebiasedCoefficients) and coefficients.sparse_only:

@@ -1,0 +1,331 @@
+"""Maps of predicted log-odds to recalibrated ones, with the uncertainty of their own parameters.
+
+    intercept, logistic, shrink     eta -> a + b eta
+    beta                            eta -> c + a log p - b log(1 - p),   p = expit(eta), a and b not negative
+    isotonic                        p -> share of events in the block of the isotonic regression that p falls in
+
+(Cox 1958, Biometrika 45:562; Platt 1999; Kull, Silva Filho & Flach 2017, Electron. J. Statist. 11:5052; Zadrozny &
+Elkan 2002.) A map takes log-odds of any shape, +-Inf among them; NaN stays NaN.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from problogit.core.blocks import quadratic_rows
+from problogit.data.rows import Array
+
+__all__ = ["BetaMap", "DrawnMap", "IsotonicMap", "LineMap", "RecalibrationMap"]
+
+DrawnMap = Callable[[Array], Array]
+
+
+class RecalibrationMap(ABC):
+    """A map of log-odds, estimated or known."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+
+    @property
+    @abstractmethod
+    def values(self) -> Array:
+        """The parameters, shape (k,)."""
+
+    @property
+    @abstractmethod
+    def errors(self) -> Array:
+        """Their standard errors, shape (k,): 0 for one that is known, NaN for one that has none."""
+
+    @property
+    def estimated(self) -> bool:
+        """False where nothing about the map is uncertain."""
+        return True
+
+    @property
+    def smooth(self) -> bool:
+        """True where `error` holds: the map has a derivative in its parameters."""
+        return True
+
+    @abstractmethod
+    def __call__(self, log_odds: Array) -> Array:
+        """Recalibrated log-odds."""
+
+    @abstractmethod
+    def steepness(self, log_odds: Array) -> Array:
+        """Derivative in the log-odds, shape (n_rows,)."""
+
+    @abstractmethod
+    def gradient(self, log_odds: Array) -> Array:
+        """Derivative in the parameters, shape (n_rows, k); zero in rows that are infinite: certainty is not moved."""
+
+    @property
+    @abstractmethod
+    def cov(self) -> Array:
+        """Covariance of the parameters, shape (k, k); zero for those that are known or held."""
+
+    def error(self, log_odds: Array) -> Array:
+        """Standard error of recalibrated log-odds that the map's parameters bring, by the delta method."""
+        return np.sqrt(np.maximum(quadratic_rows(self.gradient(log_odds), self.cov), 0.0))
+
+    @abstractmethod
+    def drawn(self, n: int, rng: np.random.Generator, moved: Array | None = None) -> DrawnMap:
+        """n maps drawn from the parameters' distribution: takes and gives log-odds of shape (n, n_rows).
+
+        Parameters
+        ----------
+        n : int
+        rng : Generator
+        moved : ndarray of shape (n, k), optional
+            What is added to the parameters of each draw.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class LineMap(RecalibrationMap):
+    """a + b eta.
+
+    Parameters
+    ----------
+    intercept, slope : float
+    covariance : ndarray, shape (2, 2)
+        Of both; zero where they are known.
+    limits : tuple of float
+        Between which the slope lies; draws are moved to the nearer end.
+    """
+
+    intercept: float
+    slope: float
+    covariance: Array = field(default_factory=lambda: np.zeros((2, 2)))
+    limits: tuple[float, float] = (-np.inf, np.inf)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """``intercept, slope``."""
+        return ("intercept", "slope")
+
+    @property
+    def values(self) -> Array:
+        """Intercept and slope."""
+        return np.array([self.intercept, self.slope])
+
+    @property
+    def errors(self) -> Array:
+        """Roots of the covariance's diagonal."""
+        return np.sqrt(np.maximum(np.diag(self.cov), 0.0))
+
+    @property
+    def estimated(self) -> bool:
+        """False for a shift that is known."""
+        return bool(np.any(self.cov != 0))
+
+    def __call__(self, log_odds: Array) -> Array:
+        """a + b eta; a where b is 0, whatever eta."""
+        return np.asarray(self.intercept + _times(self.slope, log_odds))
+
+    @property
+    def cov(self) -> Array:
+        """As constructed."""
+        return self.covariance
+
+    def steepness(self, log_odds: Array) -> Array:
+        """b."""
+        return np.full(log_odds.size, self.slope)
+
+    def gradient(self, log_odds: Array) -> Array:
+        """(1, eta)."""
+        return _finite_rows(np.column_stack([np.ones(log_odds.size), log_odds]))
+
+    def drawn(self, n: int, rng: np.random.Generator, moved: Array | None = None) -> DrawnMap:
+        """Normal draws of both, the intercept moved along with a slope that was moved to its limit."""
+        drawn = _normal(self.values, self.cov, n, rng) + (0.0 if moved is None else moved)
+        within = np.clip(drawn[:, 1], *self.limits)
+        variance = self.cov[1, 1]
+        along = self.cov[0, 1] / variance if variance > 0 else 0.0
+        intercept = (drawn[:, 0] + along * (within - drawn[:, 1]))[:, None]
+        return lambda log_odds: np.asarray(intercept + _times(within[:, None], log_odds))
+
+
+@dataclass(frozen=True, eq=False)
+class BetaMap(RecalibrationMap):
+    """c + a log p - b log(1 - p), with a and b not negative; a = b = 1, c = 0 changes nothing.
+
+    Parameters
+    ----------
+    theta : ndarray, shape (3,)
+        c, a, b.
+    covariance : ndarray, shape (3, 3)
+        Zero for one that is held at its limit 0.
+    """
+
+    theta: Array
+    covariance: Array
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """``c, a, b`` in the notation of the paper."""
+        return ("c", "a", "b")
+
+    @property
+    def values(self) -> Array:
+        """c, a, b."""
+        return self.theta
+
+    @property
+    def errors(self) -> Array:
+        """NaN for one that is held at 0: it has no normal distribution there."""
+        held = np.diag(self.cov) == 0
+        return np.where(held, np.nan, np.sqrt(np.maximum(np.diag(self.cov), 0.0)))
+
+    def __call__(self, log_odds: Array) -> Array:
+        """log p = -log(1 + exp(-eta)), log(1 - p) = -log(1 + exp(eta))."""
+        c, a, b = self.theta
+        return np.asarray(c + _times(a, low_tail(log_odds)) + _times(b, high_tail(log_odds)))
+
+    @property
+    def cov(self) -> Array:
+        """As constructed."""
+        return self.covariance
+
+    def steepness(self, log_odds: Array) -> Array:
+        """a (1 - p) + b p."""
+        return np.asarray(self.theta[1] * expit(-log_odds) + self.theta[2] * expit(log_odds))
+
+    def gradient(self, log_odds: Array) -> Array:
+        """(1, log p, -log(1 - p))."""
+        columns = [np.ones(log_odds.size), low_tail(log_odds), high_tail(log_odds)]
+        return _finite_rows(np.column_stack(columns))
+
+    def drawn(self, n: int, rng: np.random.Generator, moved: Array | None = None) -> DrawnMap:
+        """Normal draws; a and b below 0 count as 0."""
+        drawn = _normal(self.theta, self.cov, n, rng) + (0.0 if moved is None else moved)
+        c, a, b = drawn.T[:, :, None]
+        a, b = np.maximum(a, 0.0), np.maximum(b, 0.0)
+        return lambda log_odds: np.asarray(c + _times(a, low_tail(log_odds)) + _times(b, high_tail(log_odds)))
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """An isotonic regression: flat from `low` to `high` of each block, linear between blocks, flat beyond the ends.
+
+    Parameters
+    ----------
+    low, high : ndarray, shape (n_blocks,)
+        Smallest and largest prediction of each block.
+    share : ndarray, shape (n_blocks,)
+    """
+
+    low: Array
+    high: Array
+    share: Array
+
+    def __call__(self, log_odds: Array) -> Array:
+        """Log-odds of the share; +-Inf where it is 0 or 1."""
+        ends = np.column_stack([self.low, self.high]).ravel()
+        p = np.interp(expit(log_odds), ends, np.repeat(self.share, 2))
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(p) - np.log1p(-p))
+
+
+@dataclass(frozen=True, eq=False)
+class IsotonicMap(RecalibrationMap):
+    """Isotonic regression with its resamples.
+
+    Parameters
+    ----------
+    steps : Steps
+    resamples : tuple of Steps
+        The same of bootstrap resamples of the rows.
+    """
+
+    steps: Steps
+    resamples: tuple[Steps, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The range of predictions of each block."""
+        ends = zip(self.steps.low, self.steps.high, strict=True)
+        return tuple(
+            f"p from {low:.4g} to {high:.4g}" if high > low else f"p = {low:.4g}" for low, high in ends
+        )
+
+    @property
+    def values(self) -> Array:
+        """Shares of events of the blocks."""
+        return self.steps.share
+
+    @property
+    def errors(self) -> Array:
+        """NaN: the blocks are themselves chosen from the data."""
+        return np.full(self.steps.share.size, np.nan)
+
+    @property
+    def smooth(self) -> bool:
+        """No delta method."""
+        return False
+
+    def __call__(self, log_odds: Array) -> Array:
+        """By the blocks."""
+        return self.steps(log_odds)
+
+    @property
+    def cov(self) -> Array:
+        """NaN."""
+        return np.full((self.steps.share.size,) * 2, np.nan)
+
+    def steepness(self, log_odds: Array) -> Array:
+        """NaN."""
+        return np.full(log_odds.size, np.nan)
+
+    def gradient(self, log_odds: Array) -> Array:
+        """NaN."""
+        return np.full((log_odds.size, self.steps.share.size), np.nan)
+
+    def drawn(self, n: int, rng: np.random.Generator, moved: Array | None = None) -> DrawnMap:
+        """One of the resamples for each draw."""
+        chosen: NDArray[np.int64] = rng.integers(len(self.resamples), size=n)
+
+        def apply(log_odds: Array) -> Array:
+            out = np.empty(log_odds.shape)
+            for which in np.unique(chosen):
+                rows = chosen == which
+                out[rows] = self.resamples[which](log_odds[rows])
+            return out
+
+        return apply
+
+
+def low_tail(log_odds: Array) -> Array:
+    """log p."""
+    return np.asarray(-np.logaddexp(0.0, -log_odds))
+
+
+def high_tail(log_odds: Array) -> Array:
+    """-log(1 - p)."""
+    return np.asarray(np.logaddexp(0.0, log_odds))
+
+
+def _times(slope: Array | float, values: Array) -> Array:
+    """The product, 0 where the slope is 0 even if the value is infinite; NaN stays NaN."""
+    with np.errstate(invalid="ignore"):
+        product = slope * values
+    return np.asarray(np.where((np.asarray(slope) == 0) & np.isinf(values), 0.0, product))
+
+
+def _finite_rows(columns: Array) -> Array:
+    """The rows, 0 where one is infinite or unknown."""
+    finite = np.asarray(np.isfinite(columns).all(axis=1))
+    return np.asarray(np.where(finite[:, None], columns, 0.0))
+
+
+def _normal(mean: Array, cov: Array, n: int, rng: np.random.Generator) -> Array:
+    values, vectors = np.linalg.eigh(cov)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    return np.asarray(mean + rng.standard_normal((n, mean.size)) @ root.T)
