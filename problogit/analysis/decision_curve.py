@@ -98,10 +98,7 @@ class DecisionCurveResult:
         head = f"Decision curve of {self.modelled}: {self.n_events:,} events of {self.n_trials:,}; {self.method}."
         lines = [_useful_line(label, self.of(label), self.n_trials) for label in self.labels]
         if len(self.labels) > 1:
-            cuts, best = self.best["threshold"].to_numpy(), self.best["best"].to_numpy()
-            found = {label: ranges(cuts, best == label) for label in (*self.labels, ALL, NONE)}
-            leads = "; ".join(f"{label} at {where}" for label, where in found.items() if where)
-            lines.append(f"Highest net benefit: {leads}.")
+            lines.append(_between_fits(self))
         kind = (
             f"Said of thresholds at which at least {_FEWEST} are called and as many are not. Brackets: {self.prob:.0%} "
             f"{INTERVAL} intervals."
@@ -133,8 +130,9 @@ def decision_curve(  # noqa: PLR0913 - the keywords of a curve are a contract
         New data with predictors and response.
     resample : str
         ``"optimism"`` (apparent net benefit less its bootstrapped optimism), ``"loo"``, ``"exact"``, ``"folds"`` or
-        ``"apparent"``; ``"auto"`` is ``"optimism"`` while rows x columns x 300 resamples are at most 12 million and no
-        fit is itself made of many, else leave-one-out, or folds where a fit needs them.
+        ``"apparent"``; ``"auto"`` is ``"optimism"`` while rows x columns x 300 resamples of all fits together are at
+        most 12 million (0.5 million under L1) and no fit is itself made of many, else leave-one-out, or folds where a
+        fit needs them. A posterior's optimism is that of its mode.
     harm : float or mapping of label to float
         What predicting costs, in net benefit: not negative.
     prevalence : float, optional
@@ -282,3 +280,11 @@ def _useful_line(label: str, curve: pd.DataFrame, n_trials: int) -> str:
         + f"; most at {most['threshold']:.3g}, where net benefit is {most['net_benefit']:.3f}, {most['gain']:.3f} "
         f"{bounds} more: as good as {100 * most['gain']:.1f} more true positives per 100 at no more false ones."
     )
+
+
+def _between_fits(result: DecisionCurveResult) -> str:
+    """How far the fits differ."""
+    fits = result.frame[result.frame["strategy"].isin(result.labels)]
+    wide = fits.pivot_table(index="threshold", columns="strategy", values="net_benefit")
+    apart = wide.max(axis=1) - wide.min(axis=1)
+    return f"Between the fits net benefit differs by at most {apart.max():.3g} (at {apart.idxmax():.3g})."

@@ -81,8 +81,9 @@ def judge_together(
     data : table or None
         New data, which are predicted as they are.
     resample : str
-        One of `CURVE_RESAMPLES`. ``"auto"`` is ``"optimism"`` up to 12 million rows x columns x resamples, unless one
-        fit is itself made of many; else leave-one-out, or folds where one of the fits needs them.
+        One of `CURVE_RESAMPLES`. ``"auto"`` is ``"optimism"`` up to 12 million rows x columns x resamples of all fits
+        together (0.5 million under L1), unless one fit is itself made of many; else leave-one-out, or folds where one
+        of the fits needs them.
     rng, progress
         As elsewhere; every fit is judged on the same resamples and folds.
     """
@@ -91,8 +92,7 @@ def judge_together(
         rule = 'must be "auto" where data is given: new data are predicted as they are'
         raise InputError(explain("resample", rule, resample))
     seed = int(rng.integers(2**32)) if isinstance(rng, np.random.Generator) else rng
-    affordable = resample == "auto" and all(_affordable(one) for one in estimates.values())
-    if data is None and (resample == OPTIMISM or affordable):
+    if data is None and (resample == OPTIMISM or (resample == "auto" and _affordable(estimates))):
         return _less_optimism(estimates, shares, seed, progress)
     ways = dict.fromkeys(estimates, resample)
     if data is None and resample == "auto":
@@ -149,15 +149,19 @@ def _less_optimism(
     return Together(aligned, optimism, _outcomes(first, estimates, None), how, notes)
 
 
-def _affordable(estimate: Estimate) -> bool:
-    """Whether a few hundred refits take seconds."""
-    try:
-        method = stand_in_of(estimate)
-    except NotAvailableError:  # nothing stands in for a model that is not known
-        return False
-    problem = estimate.problem
-    most = MOST_CELLS if method.prior.smooth else MOST_CELLS_L1
-    return not method.costly and problem.rows.n_obs * problem.n_terms * RESAMPLES <= most
+def _affordable(estimates: Mapping[str, Estimate]) -> bool:
+    """Whether a few hundred refits of each take seconds."""
+    share = 0.0
+    for one in estimates.values():
+        try:
+            method = stand_in_of(one)
+        except NotAvailableError:  # nothing stands in for a model that is not known
+            return False
+        if method.costly:
+            return False
+        most = MOST_CELLS if method.prior.smooth else MOST_CELLS_L1
+        share += one.problem.rows.n_obs * one.problem.n_terms * RESAMPLES / most
+    return share <= 1
 
 
 def _own_notes(judged: Mapping[str, Judged]) -> tuple[str, ...]:
