@@ -34,7 +34,7 @@ from problogit.analysis.loo import is_posterior
 from problogit.core.one_step import Linearised, OneStep
 from problogit.data.rows import Array
 from problogit.errors import NotAvailableError
-from problogit.estimate import Estimate
+from problogit.estimate import Estimate, Status
 from problogit.folds import Folds, copies_of, leave_one_out
 from problogit.problem import Problem
 from problogit.progress import SILENT, Progress
@@ -47,7 +47,8 @@ _NO_ROWS: Integers = np.empty(0, dtype=np.int64)
 
 MOST_REFITS = 100  # a fraction of a second for a thousand rows,
 _REFIT_VALUES = 5e7  # and fewer where rows x columns x refits would be more than this,
-_LEAST_REFITS = 10  # but no fewer
+_LEAST_REFITS = 10  # but no fewer;
+_SEPARATED_REFITS = 20  # each of which solves linear programs where the data are separated
 _LEVERAGE = 0.3
 _MOVED = 0.05
 _SECOND_ORDER = 5e7  # multiplications
@@ -140,11 +141,11 @@ def _linearised(estimate: Estimate) -> Linearised:
     fit = method.linearised(estimate)
     if fit.rows is not None:
         apart = np.setdiff1d(np.arange(problem.rows.n_obs), fit.rows)
-        n_apart = _distinct(problem, apart)[0].size
-        if n_apart > _most_refits(problem):
+        n_apart, most = _distinct(problem, apart)[0].size, min(_SEPARATED_REFITS, _most_refits(problem))
+        if n_apart > most:
             raise NotAvailableError(
                 f"{apart.size} of {problem.rows.n_obs} rows are separated, and what the fit without one of them "
-                f"predicts takes a refit: {n_apart} are more than the {_most_refits(problem)} that are made, and "
+                f"predicts takes a refit: {n_apart} are more than the {most} that are made, and "
                 'resample="folds" refits less often.'
             )
     return fit
@@ -243,6 +244,8 @@ def _refitted(
 ) -> tuple[Integers, Array, tuple[str, ...]]:
     """The rows that were refitted, their log-odds, and what is to be said; rows that are equal share a refit."""
     problem, limit = estimate.problem, _most_refits(estimate.problem)
+    if estimate.status is Status.SEPARATED:
+        limit = min(limit, _SEPARATED_REFITS)
     order = np.argsort(-gravity, kind="stable")[: np.count_nonzero(gravity)]
     first, same = _distinct(problem, order)
     chosen = np.sort(first)[:limit]  # the gravest first
@@ -256,13 +259,17 @@ def _refitted(
     made = refit >= 0
     n_exact, n_left = (round(float(copies[order[some]].sum())) for some in (made, ~made))
     notes = [
-        f"{n_exact} of {problem.nobs} leave-one-out predictions are exact ({chosen.size} refits): those of rows with "
-        f"leverage above {_LEVERAGE}, whose probability moves by more than {_MOVED} without them, or without which the "
-        "estimate could not be shown to exist."
+        f"{n_exact} of {problem.nobs} leave-one-out predictions are exact ({_count(chosen.size, 'refit')}): those of "
+        f"rows with leverage above {_LEVERAGE}, whose probability moves by more than {_MOVED} without them, that are "
+        "separated, or without which the estimate could not be shown to exist."
     ]
     if n_left:
         notes.append(
-            f"{n_left} further rows are as influential and keep their approximate value: at most {limit} refits are "
-            'made. resample="folds" refits for all.'
+            f"{_count(n_left, 'further row')} of as much influence kept the approximate value: at most {limit} refits "
+            'are made. resample="folds" refits for all.'
         )
     return order[made], done.log_odds[refit[made]], (*notes, *done.notes)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"

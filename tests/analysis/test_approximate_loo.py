@@ -176,7 +176,7 @@ def test_more_influential_rows_than_are_refitted_are_counted(monkeypatch):
     monkeypatch.setattr(module, "MOST_REFITS", 2)
     few = approximate_loo(estimate)
     assert (few.refitted.sum(), few.flagged.sum()) == (2, every.flagged.sum())
-    assert f"{every.flagged.sum() - 2} further rows are as influential" in few.notes[1]
+    assert f"{every.flagged.sum() - 2} further rows of as much influence" in few.notes[1]
     assert "at most 2 refits" in few.notes[1]
 
 
