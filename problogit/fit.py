@@ -496,8 +496,8 @@ class Fit:
             Level of the limits.
         resample : str
             ``bootstrap``; ``loo`` (rows left out: quick, but slope and AUC are biased low); ``auto``: the bootstrap
-            while rows x columns x resamples is at most 3e8 (3e6 for a posterior), and for a fit that chooses its
-            strength, or when to stop, while resamples are at most 50.
+            while rows x columns x resamples is at most 3e8 (beyond 3e6 by the mode of a posterior), and for a fit that
+            chooses its strength, or when to stop, while resamples are at most 50.
         rng : int, Generator or None
             Draws the resamples.
         progress : bool or Progress, optional

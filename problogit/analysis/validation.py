@@ -23,7 +23,7 @@ from problogit.analysis.sample_size import expected_shrinkage
 from problogit.analysis.scores import require_predictions
 from problogit.analysis.validation_notes import bootstrap_notes, external_notes, left_out_notes
 from problogit.errors import InputError, NotAvailableError, explain
-from problogit.estimate import Estimate
+from problogit.estimate import Estimate, Estimator
 from problogit.optimism import INTERVAL, Optimism, optimism_bootstrap
 from problogit.progress import SILENT, Progress
 from problogit.resampling import predicted_log_odds
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["BUDGET", "Validation", "validate"]
 
 BUDGET = 3e8  # rows x columns x resamples: a minute or two
-BUDGET_DRAWS = 3e6  # the same where each refit draws from a posterior and predicts with the draws
+BUDGET_DRAWS = 3e6  # beyond which the mode stands in for draws of a posterior
 MOST_COSTLY = 50  # resamples where one refit is itself made of many, whatever the size: 0.2 to 3 s each
 RESAMPLE = ("auto", "bootstrap", "loo")
 
@@ -183,8 +183,8 @@ def validate(
         Level of the bounds.
     resample : str
         Without `data`: ``"bootstrap"``; ``"loo"``, figures of rows left out, which are biased low for slope and AUC;
-        or ``"auto"``, the bootstrap while rows x columns x resamples is at most 3e8 (3e6 for posteriors), and for fits
-        that choose a strength, or when to stop, while resamples are at most 50.
+        or ``"auto"``, the bootstrap while rows x columns x resamples is at most 3e8 (beyond 3e6 by the mode of a
+        posterior), and for fits that choose a strength, or when to stop, while resamples are at most 50.
     rng : int, Generator or None
         Draws the resamples.
     progress : Progress
@@ -224,10 +224,29 @@ def _with_groups(made: Validation, by: Any) -> Validation:
     return replace(made, groups=groups, notes=(*made.notes, *how, *notes))
 
 
+def _refitted(estimate: Estimate, resamples: int) -> Estimator:
+    """What the bootstrap refits: the method's surrogate, or the mode of a posterior where draws would take too long.
+
+    Raises
+    ------
+    NotAvailableError
+        The fit cannot be repeated.
+    """
+    method = estimate.method
+    stand_in, mode = method.surrogate(), method.mode_finder()
+    if is_posterior(estimate) and mode is not None and _size(estimate, resamples) > BUDGET_DRAWS:
+        return mode.surrogate()
+    return stand_in
+
+
+def _size(estimate: Estimate, resamples: int) -> int:
+    return estimate.problem.rows.n_obs * estimate.problem.n_terms * resamples
+
+
 def _no_bootstrap(estimate: Estimate, resamples: int) -> str:
     """Why the bootstrap is not made unasked; empty where it is."""
     try:
-        stand_in = estimate.method.surrogate()
+        stand_in = _refitted(estimate, resamples)
     except NotAvailableError as error:
         return str(error)
     instead = "figures of rows left out stand in. Ask for fewer resamples, or for resample='bootstrap' and patience."
@@ -236,14 +255,12 @@ def _no_bootstrap(estimate: Estimate, resamples: int) -> str:
             f"Each refit chooses its strength, or when to stop, by many fits: more than {MOST_COSTLY} resamples are "
             f"not made unasked, and {instead}"
         )
-    problem = estimate.problem
-    size = problem.rows.n_obs * problem.n_terms * resamples
-    budget = BUDGET_DRAWS if is_posterior(estimate) else BUDGET
-    if size <= budget:
+    if _size(estimate, resamples) <= BUDGET:
         return ""
+    problem = estimate.problem
     return (
         f"{problem.rows.n_obs} rows x {problem.n_terms} columns x {resamples} resamples exceed the budget of "
-        f"{budget:.0e} for a bootstrap: {instead}"
+        f"{BUDGET:.0e} for a bootstrap: {instead}"
     )
 
 
@@ -254,17 +271,17 @@ def _bootstrapped(
     rng: int | np.random.Generator | None,
     progress: Progress,
 ) -> Validation:
-    problem, method = estimate.problem, estimate.method
+    problem, method = estimate.problem, _refitted(estimate, resamples)
     own = predicted_log_odds(estimate.predictor, problem.rows.X, problem.rows.offset)
     found = optimism_bootstrap(
         method, problem, performance, resamples=resamples, rng=rng, progress=progress, log_odds=own
     )
-    what = found.method if found.method == method.describe() else f"its stand-in, {found.method}"
+    same = found.method == estimate.method.describe()
     return Validation(
         frame=_bootstrap_frame(found, prob),
         groups=None,
         kind="bootstrap",
-        method=f"optimism bootstrap, {resamples} resamples of {what}",
+        method=f"optimism bootstrap, {resamples} resamples of {'' if same else 'its stand-in, '}{found.method}",
         modelled=problem.response.describe(),
         n=problem.sample.nobs,
         n_trials=round(problem.sample.n_trials),

@@ -130,6 +130,19 @@ def test_beyond_the_budget_rows_left_out_stand_in_and_say_so(mle, monkeypatch):
         assert found.value(name) == pytest.approx(scores[name], abs=1e-12)
 
 
+def test_beyond_its_budget_a_posterior_is_refitted_by_its_mode(validated, monkeypatch):
+    name, fit, _ = validated
+    monkeypatch.setattr(validation, "BUDGET_DRAWS", 1e3)
+    found = fit.validate(resamples=5)
+    mode = plg.Penalized(plg.Normal(1.0)).describe()
+    assert (f"5 resamples of its stand-in, {mode}" in found.method) == (name == "bayes")
+    if name == "bayes":
+        boot = optimism_bootstrap(
+            plg.Penalized(plg.Normal(1.0)), fit.estimate.problem, performance, resamples=5
+        )
+        np.testing.assert_allclose(found.frame["optimism"], boot.optimism, atol=1e-12)
+
+
 class Costly(plg.MLE):
     """A method that calls itself made of many fits."""
 
