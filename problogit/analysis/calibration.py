@@ -175,7 +175,7 @@ def calibration_of(
         reference=null,
         curve=_curve_frame(curve),
         smooth=drawn,
-        bands=bands(few, drawn, null, _LEVELS, prob, rng),
+        bands=bands(few, drawn, null, _LEVELS, prob),
         predictions=judged.frame(),
         smoother=smooth_curve.how,
         verdict=verdict(

@@ -57,7 +57,8 @@ class CalibrationResult:
     smooth : DataFrame
         Smooth curve, one row a different prediction: ``x, y, lower, upper, interval``.
     bands : DataFrame
-        ``curve`` (corp, smooth), ``band`` (consistency, confidence), ``level, x, lower, upper, interval``; pointwise.
+        ``curve, band, level, x, lower, upper, interval``; pointwise. `band` is ``consistency`` of curve ``corp`` and
+        ``smooth``, and ``confidence`` of ``smooth``.
     predictions : DataFrame
         ``probability, observed, trials, weight, fold``, aligned with the rows of the table.
     smoother : str

@@ -220,11 +220,16 @@ def calibration_text(result: CalibrationResult) -> str:
     frame = result.frame
     header = ("", *[str(column).replace("_", " ") for column in frame.columns])
     rows = tuple(
-        (str(name), *[cell if isinstance(cell, str) else fixed(float(cell), 3) for cell in line])
+        (str(name), *[cell if isinstance(cell, str) else _small(float(cell)) for cell in line])
         for name, line in zip(frame.index, frame.itertuples(index=False), strict=True)
     )
     notes = [_wrap(note) for note in result.notes]
     return "\n\n".join([_wrap(result.verdict), Grid(header, rows).text(), *notes])
+
+
+def _small(value: float) -> str:
+    """Three decimals, or two digits where they would be lost."""
+    return significant(value, 2) if 0 < abs(value) < 0.01 else fixed(value, 3)
 
 
 def _wrap(text: str) -> str:
