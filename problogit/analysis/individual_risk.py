@@ -8,7 +8,8 @@ events would be as precise,
 (Thomassen, le Cessie, van Houwelingen & Steyerberg 2024, Stat. Med. 43(7)). To first order Var(p-hat) = (p (1 - p))^2
 Var(eta), so that it is 1 / (p (1 - p) Var(eta)); for a training row of maximum likelihood that is 1 / leverage (per
 trial). For a posterior both are taken over the draws: p is their mean and Var(p-hat) their variance on the probability
-scale, and what the prior adds counts as sample.
+scale, and what the prior adds counts as sample. Near 0 and 1 it is large even where little is known, because shares of
+rare events take many people to be of any use: it is to be read beside the interval and `outside`.
 
 Whether a row is like the training rows is a question about predictors alone, the same for every method: the fitted
 weights p (1 - p) are left out of it, because they are near 0 just where a model extrapolates. With D the weights and
