@@ -80,7 +80,7 @@ class Cells:
         low, high = int(self.log_odds[0] == -np.inf), n - int(self.log_odds[-1] == np.inf)
         total = np.add.reduceat(self.total, first)
         p = np.clip(np.add.reduceat(self.total * self.p, first) / total, 0.0, 1.0)
-        centre = np.add.reduceat(self.total * np.nan_to_num(self.log_odds), first) / total
+        centre = np.add.reduceat(self.total * np.where(self.finite, self.log_odds, 0.0), first) / total
         log_odds = np.where((p > 0) & (p < 1 - 1e-12), logit(np.clip(p, 1e-300, 1 - 1e-12)), centre)
         log_odds[:low], log_odds[log_odds.size - (n - high) :] = -np.inf, np.inf
         rows = self.weighted
