@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from problogit.core.maximum import find_maximum, starting_point
+from problogit.core.maximum import Maximum, find_maximum, starting_point
 from problogit.core.priors.normal import Normal
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.scaling import ColumnStats, Scaling
@@ -20,7 +20,7 @@ from problogit.estimators.mle_covariance import separated_rows
 from problogit.estimators.penalized_optimum import Optimum, PenalizedLikelihood, find_optimum
 from problogit.problem import Problem
 
-__all__ = ["ScaledProblem", "Search", "check_existence", "scaled_problem", "search"]
+__all__ = ["ScaledProblem", "Search", "check_existence", "maximum_within", "scaled_problem", "search"]
 
 _SAME_MODE = 1e-5
 _WIDE = 2.5  # of the coefficient of a standardised column
@@ -40,13 +40,8 @@ def check_existence(problem: Problem, prior: ResolvedPrior) -> None:
         _check_constant(problem)
         if flat.size == 1:
             return
-    terms = problem.terms
-    names = tuple(terms[j] for j in flat)
-    place = np.flatnonzero(flat == problem.intercept)
-    intercept = int(place[0]) if place.size else None
-    found = find_maximum(
-        problem.likelihood.columns(flat), _part(problem.column_stats, flat), intercept, names
-    )
+    names = tuple(problem.terms[j] for j in flat)
+    found = maximum_within(problem, flat)
     if found.aliases.dropped.size:
         equations = found.aliases.equations(names)
         raise EstimationError(
@@ -59,12 +54,23 @@ def check_existence(problem: Problem, prior: ResolvedPrior) -> None:
         count = int(np.count_nonzero(separated_rows(rows, found.separation)))
         sentence = separation_sentence(found.separation, names, count, rows.n_rows)
         infinite = [name for name, kind in zip(names, found.separation.kind, strict=True) if kind != "finite"]
-        if intercept is not None and len(infinite) > 1:
-            infinite = [name for name in infinite if name != names[intercept]]
+        if problem.intercept in flat and len(infinite) > 1:
+            infinite = [name for name in infinite if name != problem.terms[problem.intercept]]
         raise EstimationError(
             f"The penalized likelihood has no maximum: columns with a flat prior separate the data. {sentence} Give a "
             f"proper prior, e.g. Normal(2.5, autoscale=True), to {_listed(infinite)}, or use Penalized(Jeffreys())."
         )
+
+
+def maximum_within(problem: Problem, columns: NDArray[np.intp]) -> Maximum:
+    """Where the likelihood of these columns alone is largest, the other coefficients at 0."""
+    place = np.flatnonzero(columns == problem.intercept)
+    return find_maximum(
+        problem.likelihood.columns(columns),
+        _part(problem.column_stats, columns),
+        int(place[0]) if place.size else None,
+        tuple(problem.terms[j] for j in columns),
+    )
 
 
 def _check_constant(problem: Problem) -> None:

@@ -5,9 +5,13 @@ A posterior is proper when no direction is both favoured by the likelihood for e
 - The columns with a flat prior, taken alone, must have full rank and must not be separated. (With light-tailed priors
   on the others this is also enough: along any other direction the prior vanishes faster than any power.)
 - Where the data are separated, let k be the dimension in which the flat coefficients can grow along separating
-  directions. Integrating them out multiplies the marginal likelihood of a coefficient b by up to |b|^k, so that under
-  tails of a t with df degrees of freedom its posterior falls like |b|^(k - 1 - df): proper only if df > k, with a mean
-  only if df > k + 1 and a standard deviation only if df > k + 2.
+  directions while the others are given. Integrating them out multiplies the marginal likelihood of a coefficient b by
+  up to |b|^k, so that under tails of a t with df degrees of freedom its posterior falls like |b|^(k - 1 - df): proper
+  if df > k, with a mean if df > k + 1 and a standard deviation if df > k + 2. Otherwise it depends on the directions: a
+  set of heavy-tailed coefficients that must grow together has the product of their tails against it, so that the
+  posterior is improper just where, for some set, the directions that move no other heavy- or light-tailed coefficient
+  span at least sum (df + 1) dimensions. For single coefficients (solitary separators; Ghosh, Li & Mitra 2018, Bayesian
+  Analysis 13:359) this is computed; sets can matter only where their df add up to no more than k.
 - Random scales: the marginal tails count. A scale from a half-normal leaves those of a normal or a Laplace lighter than
   any power; a horseshoe has those of its slab.
 """
@@ -23,7 +27,7 @@ from problogit.core.priors.resolved import ResolvedPrior
 from problogit.core.priors.used import UsedPrior
 from problogit.errors import EstimationError, listed
 from problogit.estimate import Finding
-from problogit.estimators.penalized_problem import check_existence
+from problogit.estimators.penalized_problem import check_existence, maximum_within
 from problogit.problem import Problem
 
 __all__ = ["check_proper", "moment_findings"]
@@ -66,30 +70,46 @@ def _unbounded_terms(problem: Problem) -> dict[str, str]:
 
 
 def _flat_dimension(problem: Problem, tails: Array) -> int:
-    """Dimension of the separating directions as the flat columns see them."""
+    """Dimension in which the flat coefficients can grow along separating directions while the others are given."""
     maximum = problem.maximum
     if maximum.separation is None:
         return 0
-    flat = tails[maximum.aliases.kept] == 0
-    return int(np.linalg.matrix_rank(maximum.separation.cone.span[flat])) if flat.any() else 0
+    span = maximum.separation.cone.span
+    others = span[tails[maximum.aliases.kept] > 0]
+    return int(span.shape[1] - (np.linalg.matrix_rank(others) if others.size else 0))
 
 
 def _check_heavy_tails(problem: Problem, prior: ResolvedPrior | ResolvedHierarchy) -> None:
     tails = tail_indices(prior)
-    if not np.any((tails > 0) & np.isfinite(tails)):
-        return
-    unbounded = _unbounded_terms(problem)
-    position = {term: j for j, term in enumerate(problem.terms)}
     k = _flat_dimension(problem, tails)
-    flat = [term for term in unbounded if tails[position[term]] == 0]
-    heavy = [term for term in unbounded if 0 < tails[position[term]] <= k]
-    if flat and heavy:
-        raise EstimationError(
-            f"The posterior does not exist: the data are separated and the prior of {listed(flat)} is flat, which "
-            f"takes tails of a t with df > {k} for {listed(heavy)} (a Cauchy has df = 1). Give {listed(flat)} a "
-            "proper prior, e.g. Priors(Cauchy(2.5), intercept=Normal(5)), or the others one with lighter tails, e.g. "
-            "Normal(2.5)."
-        )
+    terms = np.array(problem.terms)
+    unbounded = _unbounded_terms(problem) if k else {}
+    heavy = np.flatnonzero((tails > 0) & (tails <= k) & np.isin(terms, list(unbounded)))
+    if not heavy.size:
+        return
+    alone = [j for j in heavy if _improper_alone(problem, tails, j)]
+    together = np.sort(tails[heavy])[:2].sum() <= k and heavy.size > 1
+    if not alone and not together:
+        return
+    flat = [term for term in unbounded if tails[problem.terms.index(term)] == 0]
+    exists = "does not exist" if alone else "need not exist"
+    raise EstimationError(
+        f"The posterior {exists}: the data are separated and the prior of {listed(flat)} is flat, which takes tails of "
+        f"a t with df > {k} for {listed([str(terms[j]) for j in (alone or heavy)])} (a Cauchy has df = 1). Give "
+        f"{listed(flat)} a proper prior, e.g. Priors(Cauchy(2.5), intercept=Normal(5)), or the others one with lighter "
+        "tails, e.g. Normal(2.5)."
+    )
+
+
+def _improper_alone(problem: Problem, tails: Array, column: np.intp) -> bool:
+    """Whether this column separates with the flat ones alone, by enough directions to outweigh its prior's tails."""
+    columns = np.sort(np.append(np.flatnonzero(tails == 0), column))
+    found = maximum_within(problem, columns).separation
+    return (
+        found is not None
+        and bool(found.infinite[np.flatnonzero(columns == column)[0]])
+        and found.cone.dimension - 1 >= tails[column]
+    )
 
 
 def moment_findings(problem: Problem, prior: UsedPrior) -> tuple[Finding, ...]:
