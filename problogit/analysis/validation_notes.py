@@ -88,6 +88,5 @@ def _exact(usable: Judged) -> list[str]:
 def _few(events: int, trials: int) -> tuple[str, ...]:
     if min(events, trials - events) >= _FIRM:
         return ()
-    return (
-        f"{events} events and {trials - events} non-events: with fewer than {_FIRM} of either none of this is firm.",
-    )
+    counted = f"{events} event{'' if events == 1 else 's'} and {trials - events} non-events"
+    return (f"{counted}: with fewer than {_FIRM} of either none of this is firm.",)

@@ -336,7 +336,7 @@ def test_a_single_event_is_judged_with_what_that_means():
         warnings.simplefilter("ignore", ProblogitWarning)
         found = plg.fit("y ~ x", frame, plg.Penalized()).validate(resamples=10)
     assert np.isfinite(found.value("brier"))
-    assert any("1 events and 39 non-events" in note for note in found.notes)
+    assert any("1 event and 39 non-events" in note for note in found.notes)
 
 
 def test_a_constant_response_is_refused():
