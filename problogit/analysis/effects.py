@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["EffectKind", "effects"]
 
 EffectKind = Literal["difference", "ratio", "lift", "odds_ratio", "number_needed", "slope", "probability"]
-_CELLS = 2_000_000_000  # rows x draws x scenes: about half a minute
+_CELLS = 500_000_000  # rows x draws x scenes: several seconds
 _FEWEST = 500
 _OWN = ("variable", "contrast", "estimate", "std_error", "lower", "upper", "interval", "n")
 

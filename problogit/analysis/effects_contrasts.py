@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,13 +78,18 @@ def read_request(estimate: Estimate, known: Mapping[str, Variable], variables: A
         return [Request(variable, None, named=False) for variable in known.values()]
     if isinstance(variables, str):
         variables = [variables]
-    if not isinstance(variables, (Mapping, Sequence)) or not variables:
+    wanted = variables if isinstance(variables, Mapping) else _listed(variables)
+    if not wanted:
         rule = "must be a name, a sequence of names, or a mapping of names to changes"
         raise InputError(
             explain("variables", rule, variables, 'As in variables={"age": 10, "sex": "pairwise"}.')
         )
-    wanted = variables if isinstance(variables, Mapping) else dict.fromkeys(variables)
     return [Request(find_variable(estimate, known, name), how, named=True) for name, how in wanted.items()]
+
+
+def _listed(variables: Any) -> dict[Any, None]:
+    """Names in their order, each once; nothing where it is no list of names."""
+    return dict.fromkeys(variables) if isinstance(variables, Iterable) else {}
 
 
 def contrasts_of(kind: str, request: Request, rows: EffectRows, extrapolate: bool) -> list[Contrast]:

@@ -353,6 +353,50 @@ def test_bool_columns_and_numbers_marked_as_factors_are_labels():
     assert found["contrast"].tolist()[1:3] == ["2015 - 2017", "2016 - 2017"]
 
 
+def test_any_table_any_contrasts_one_answer(tmp_path):
+    """Oracle: the fit of the pandas frame under treatment contrasts."""
+    import polars as pl
+
+    data = table("clinic")
+    data.to_parquet(tmp_path / "clinic.parquet")
+    plain = plg.fit("outcome ~ arm * age", data, event="relapse").effects({"arm": "pairwise"}, by="smoker")
+    for other in (pl.from_pandas(data), tmp_path / "clinic.parquet", data.astype({"arm": "category"})):
+        fit = plg.fit("outcome ~ arm * age", other, event="relapse")
+        pd.testing.assert_frame_equal(fit.effects({"arm": "pairwise"}, by="smoker"), plain)
+        pd.testing.assert_frame_equal(fit.effects({"arm": "pairwise"}, by="smoker", data=other), plain)
+    for contrast in ("sum", "helmert", "poly"):
+        fit = plg.fit(f"outcome ~ C(arm, contr.{contrast}) * age", data, event="relapse")
+        pd.testing.assert_frame_equal(fit.effects({"arm": "pairwise"}, by="smoker"), plain, rtol=1e-7)
+
+
+@pytest.mark.slow
+def test_a_sparse_design_of_a_formula_is_changed_without_filling_it():
+    rng = np.random.default_rng(0)
+    n = 3000
+    data = pd.DataFrame({"g": rng.integers(0, 1200, n).astype(str), "x": rng.normal(size=n)})
+    data["y"] = (rng.random(n) < expit(data["x"])).astype(int)
+    fit = plg.fit("y ~ x + g", data, plg.Penalized(plg.Normal(1.0)))
+    assert sp.issparse(fit.estimate.problem.rows.X)
+    low, high = sorted(data["g"].unique())[3:5]
+    p = [fit.predict_proba(data.assign(g=level)) for level in (low, high)]
+    assert fit.effects({"g": (low, high)})["estimate"].iloc[0] == pytest.approx(
+        np.mean(p[1] - p[0]), abs=1e-12
+    )
+    p = [fit.predict_proba(data.assign(x=data["x"] + h)) for h in (-1e-4, 1e-4)]
+    slope = fit.effects("x", kind="slope").iloc[0]
+    assert slope["estimate"] == pytest.approx(np.mean(p[1] - p[0]) / 2e-4, rel=1e-6)
+    assert slope["interval"] == "curvature"
+
+
+def test_of_very_many_draws_some_are_used_and_it_is_said(monkeypatch):
+    fit = plg.fit("outcome ~ arm", table("clinic"), plg.Bayes(sampler="laplace", rng=1), event="relapse")
+    whole = fit.effects("arm").iloc[0]
+    monkeypatch.setattr("problogit.analysis.effects._CELLS", 1)
+    part = fit.effects("arm")
+    assert "draws was used" in part.attrs["notes"][0]
+    assert part["estimate"].iloc[0] == pytest.approx(whole["estimate"], abs=0.2 * whole["std_error"])
+
+
 def test_what_is_shown(clinic):
     found = clinic.effects({"age": 10, "arm": "sequential"}, at={"smoker": [0, 1]}, by="outcome")
     assert found.columns.tolist() == [

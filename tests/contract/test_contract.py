@@ -184,6 +184,10 @@ def test_probabilities_are_aligned_and_inside_the_unit_interval(method):
     assert ((known >= 0) & (known <= 1)).all()
     np.testing.assert_allclose(fit.predict_proba(new), out["probability"], rtol=1e-12)
     assert set(fit.classify(frame)) <= {0, 1}
+    risk = fit.individual_risk(new)
+    pd.testing.assert_frame_equal(risk[list(out.columns)], out)
+    np.testing.assert_array_equal(risk["n_effective"].isna(), out["lower"].isna())
+    assert not risk["outside"].any()
 
 
 @EVERY
@@ -194,6 +198,20 @@ def test_the_expected_total_is_the_sum_of_probabilities(method):
     assert total.mean == pytest.approx(fit.predict_proba().sum(), rel=0.01)
     if not np.isnan(total.lower):
         assert total.lower < total.mean < total.upper
+
+
+@EVERY
+@pytest.mark.parametrize("shape", SHAPES)
+def test_effects_are_differences_of_average_predictions(method, shape):
+    arrays = rows(shape)
+    fit = fitted(method, arrays)
+    X = arrays["X"].toarray() if shape == "sparse" else arrays["X"]
+    mass = np.ones(len(X)) * arrays.get("weights", 1) * arrays.get("trials", 1)
+    p = [fit.predict_proba(np.column_stack([X[:, 0], np.full(len(X), d), X[:, 2]])) for d in (0, 1)]
+    row = fit.effects({"d": (0, 1)}).iloc[0]
+    assert row["estimate"] == pytest.approx(np.average(p[1] - p[0], weights=mass), abs=1e-12)
+    if row["interval"] != "none":
+        assert -1 <= row["lower"] < row["upper"] <= 1
 
 
 @EVERY
