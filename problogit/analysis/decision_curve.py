@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from problogit.analysis.comparability import require_same_rows
 from problogit.analysis.compare import label_estimates
@@ -264,10 +265,15 @@ def _counts(together: Together, thresholds: Array) -> Array:
     return np.round(np.concatenate([*counts, nobody + whole, nobody]))
 
 
+def _enough(curve: pd.DataFrame, n_trials: int) -> NDArray[np.bool_]:
+    """Thresholds at which enough is called, and not called, to speak of."""
+    n_called = curve["n_called"].to_numpy()
+    return np.asarray((n_called >= _FEWEST) & (n_trials - n_called >= _FEWEST))
+
+
 def _useful_line(label: str, curve: pd.DataFrame, n_trials: int) -> str:
     """Where acting on a fit is better than acting on all or none, and by how much."""
-    gain, cuts, n_called = (curve[name].to_numpy() for name in ("gain", "threshold", "n_called"))
-    enough = (n_called >= _FEWEST) & (n_trials - n_called >= _FEWEST)
+    gain, cuts, enough = curve["gain"].to_numpy(), curve["threshold"].to_numpy(), _enough(curve, n_trials)
     where = ranges(cuts, enough & (gain > EQUAL))
     if not where:
         return f"{label}: at none of the thresholds better than treating all or none."
@@ -284,7 +290,11 @@ def _useful_line(label: str, curve: pd.DataFrame, n_trials: int) -> str:
 
 def _between_fits(result: DecisionCurveResult) -> str:
     """How far the fits differ."""
-    fits = result.frame[result.frame["strategy"].isin(result.labels)]
-    wide = fits.pivot_table(index="threshold", columns="strategy", values="net_benefit")
-    apart = wide.max(axis=1) - wide.min(axis=1)
-    return f"Between the fits net benefit differs by at most {apart.max():.3g} (at {apart.idxmax():.3g})."
+    curves = [result.of(label) for label in result.labels]
+    enough = np.any([_enough(curve, result.n_trials) for curve in curves], axis=0)
+    if not enough.any():
+        return "At no threshold are enough called, and not called, to compare the fits."
+    apart = np.where(enough, np.ptp([curve["net_benefit"] for curve in curves], axis=0), -np.inf)
+    most = int(np.argmax(apart))
+    cut = float(curves[0]["threshold"].iloc[most])
+    return f"Between the fits net benefit differs by at most {apart[most]:.3f} (at {cut:.3g})."

@@ -11,7 +11,7 @@ a prevalence pi is known, TP and FP are the rates among events and among non-eve
 The uncertainty that the judged units leave is that of the Bayesian bootstrap (Rubin 1981, Ann Stat 9:130): every unit
 gets a standard exponential weight, in one draw the same for all fits and thresholds, so that differences are paired.
 For one fit and one threshold these are Dirichlet draws of the four cells, as bayesDCA takes them (Cruz & Korthauer
-2024, Stat Med 43:6042) but for its prior counts, which have no counterpart for several fits at once.
+2024, Stat Med) but for its prior counts, which have no counterpart for several fits at once.
 """
 
 from __future__ import annotations
