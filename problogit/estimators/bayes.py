@@ -82,7 +82,8 @@ class Bayes(Estimator):
         Whose loop runs NUTS: ``pymc``, the reference, with its chains in processes; or ``nutpie``, an extra
         (``pip install 'problogit[nutpie]'``), with its chains one after the other in a thread of this process. Same
         density, same diagnostics, other random numbers; the fit says which it was. ``auto``: nutpie where it is
-        installed and the design has so few entries that its loop was measured to be the faster one.
+        installed, the prior is log-concave and the design has so few entries that its loop was measured to be the
+        faster one.
 
     Raises
     ------
@@ -180,7 +181,12 @@ class Bayes(Estimator):
             target.with_fast_gradients(),
             prior=prior,
             settings=NutsSettings(
-                self.draws, tune, self.chains, self.cores, accept, choose_backend(self.backend, problem)
+                self.draws,
+                tune,
+                self.chains,
+                self.cores,
+                accept,
+                choose_backend(self.backend, problem, prior),
             ),
             seeds=seeds,
             progress=progress,

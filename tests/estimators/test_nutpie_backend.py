@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import problogit as plg
+from problogit.core.priors.used import use_prior
 from problogit.errors import EstimationError, MissingDependencyError
 from problogit.estimators import nuts
 from problogit.estimators.nutpie_op import run_nutpie
@@ -114,10 +115,13 @@ def test_auto_takes_nutpie_for_small_designs_where_it_is_installed(monkeypatch):
     small[:, 0] = large[:, 0] = np.arange(1000)
     y = np.arange(1000) % 2
     problems = [plg.LogitModel.from_arrays(X, y, intercept=False).problem for X in (small, large)]
-    assert [choose_backend("auto", problem) for problem in problems] == ["nutpie", "pymc"]
-    assert choose_backend("pymc", problems[0]) == "pymc"
+    light, heavy = (use_prior(prior, problems[0]) for prior in (plg.Normal(1.0), plg.Cauchy(1.0)))
+    assert [choose_backend("auto", problem, light) for problem in problems] == ["nutpie", "pymc"]
+    assert choose_backend("auto", problems[0], heavy) == "pymc"
+    assert choose_backend("pymc", problems[0], light) == "pymc"
+    assert choose_backend("nutpie", problems[1], heavy) == "nutpie"
     monkeypatch.setattr(nuts, "nutpie_installed", lambda: False)
-    assert choose_backend("auto", problems[0]) == "pymc"
+    assert choose_backend("auto", problems[0], light) == "pymc"
 
 
 def test_an_unknown_backend_is_refused():
