@@ -315,7 +315,7 @@ def test_fits_that_cannot_share_a_curve_are_refused(three):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", [plg.MLE(), plg.Penalized(plg.Normal(0.5))], ids=["mle", "ridge"])
 def test_corrected_net_benefit_is_near_that_in_the_population(method):
-    """Of fits to 150 rows and 8 predictors, judged on 20 000 others: 60 studies; Monte Carlo error of a bias 0.006."""
+    """Of fits to 150 rows and 8 predictors, judged on 20 000 others: 40 studies; Monte Carlo error of a bias 0.007."""
     rng = np.random.default_rng(21)
     beta, cuts, one = (
         np.array([-0.9, 0.8, -0.6, 0.5, 0.3, 0, 0, 0, 0]),
@@ -326,7 +326,7 @@ def test_corrected_net_benefit_is_near_that_in_the_population(method):
     chance = expit(new @ beta)
     off = {kind: [] for kind in ("apparent", "loo", "optimism")}
     inside = []
-    for study in range(60):
+    for study in range(40):
         X = rng.normal(size=(150, 8))
         y = (rng.random(150) < expit(beta[0] + X @ beta[1:])).astype(int)
         fit = plg.LogitModel.from_arrays(X, y).fit(method)
@@ -339,7 +339,7 @@ def test_corrected_net_benefit_is_near_that_in_the_population(method):
                 inside.append((own["lower"] <= truth) & (truth <= own["upper"]))
     bias = {kind: np.mean(errors, axis=0) for kind, errors in off.items()}
     assert (bias["apparent"][1:] > 0.012).all()
-    assert (np.abs(bias["optimism"]) < 0.018).all()
+    assert (np.abs(bias["optimism"]) < 0.021).all()
     assert (bias["apparent"] - bias["optimism"] > 0.005).all()
     assert (bias["loo"] < bias["optimism"] + 0.005).all()
     assert np.mean(inside) > 0.88

@@ -119,11 +119,11 @@ def test_bad_groups_are_named(study):
 
 @pytest.mark.slow
 def test_the_intervals_of_groups_cover():
-    """Totals of two groups of 60 new rows after 400 studies of 150 rows; Monte Carlo error 1.1 points."""
+    """Totals of two groups of 60 new rows after 250 studies of 150 rows; Monte Carlo error 1.4 points."""
     rng = np.random.default_rng(11)
     beta = np.array([-1.0, 0.8, -0.5, 0.3])
     inside = np.zeros(3)
-    for _ in range(400):
+    for _ in range(250):
         X = np.column_stack([np.ones(270), rng.normal(size=(270, 3))])
         X[210:, 1] += 1.0  # the second group has another mean
         y = rng.random(270) < expit(X @ beta)
@@ -133,5 +133,5 @@ def test_the_intervals_of_groups_cover():
         seen = [y[150:210].sum(), y[210:].sum(), y[150:].sum()]
         every = [*found.groups.values(), found.whole]
         inside += [total.lower <= count <= total.upper for total, count in zip(every, seen, strict=True)]
-    assert (inside / 400 > 0.927).all()
-    assert (inside / 400 < 0.99).all()
+    assert (inside / 250 > 0.915).all()
+    assert (inside / 250 < 0.995).all()
