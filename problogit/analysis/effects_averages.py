@@ -25,6 +25,7 @@ from problogit.data.rows import Array, Matrix
 
 __all__ = ["Cell", "Lens", "Scene", "Shares", "View", "average", "view_of"]
 
+_ROUNDING = 1e-12
 _ROUGH = 0.05  # of the derivative; a step in the formula makes it about 1
 
 
@@ -234,6 +235,9 @@ def average(view: View, rows: EffectRows, shares: Shares, scene: Scene) -> Cell:
             gradient += part.gradient(lens, eta[:, 0])
             certain[shares.groups.codes[block][np.isinf(eta[:, 0])]] = True
         doubt += part.doubt(view.look)
+    if scene.slope is None and certain.any():  # shares add up to 1 but for rounding, and odds would tell
+        for sums in (values, point):
+            sums[certain[:, None] & (sums > 1 - _ROUNDING)] = 1.0
     rough = bool(doubt[0] > _ROUGH * doubt[1])
     estimate = values.mean(axis=1) if view.drawn and view.point is None else point[:, 0]
     return Cell(estimate, values, gradient, certain, rough)

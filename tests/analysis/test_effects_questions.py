@@ -156,6 +156,7 @@ def test_separated_fits_give_estimates_where_there_are_any_and_say_what_is_missi
     assert found.loc["west - east", "estimate"] == pytest.approx(np.mean(p["west"] - p["east"]))
     assert found.loc["west - east", "interval"] == "confidence-wald"
     assert found.loc["+1", "interval"] == "none"
+    assert fit.effects({"school": ("east", "north")}, kind="odds_ratio")["estimate"].iloc[0] == np.inf
     notes = fit.effects().attrs["notes"]
     assert len(notes) == 1
     assert "separated" in notes[0]
