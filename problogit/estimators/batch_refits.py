@@ -17,9 +17,10 @@ from problogit.core.scaling import Scaling
 from problogit.core.separation import certificate
 from problogit.data.patterns import collapse
 from problogit.data.rows import Array
+from problogit.estimators.penalized_problem import check_existence, scaled_problem, search
 from problogit.problem import Problem
 
-__all__ = ["can_batch", "refit_likelihood", "refit_penalized", "takes_penalty"]
+__all__ = ["can_batch", "refit_likelihood", "refit_penalized"]
 
 _MOST_COLUMNS = 60  # above, one refit at a time is as fast
 
@@ -27,12 +28,6 @@ _MOST_COLUMNS = 60  # above, one refit at a time is as fast
 def can_batch(problem: Problem) -> bool:
     """Whether the design is dense and has few columns."""
     return isinstance(problem.rows.X, np.ndarray) and problem.n_terms <= _MOST_COLUMNS
-
-
-def takes_penalty(prior: ResolvedPrior) -> bool:
-    """Whether the penalty is a parabola that leaves at most the intercept free, so that an optimum always exists."""
-    free = np.flatnonzero(prior.flat)
-    return prior.smooth and prior.quadratic and bool(np.all(free == prior.intercept))
 
 
 def refit_likelihood(problem: Problem, maximum: Maximum, multiples: Array) -> Array | None:
@@ -59,30 +54,38 @@ def refit_likelihood(problem: Problem, maximum: Maximum, multiples: Array) -> Ar
     return _original(found, scaling, np.array(exists) & ~_constant(rows))
 
 
-def refit_penalized(
-    problem: Problem, prior: ResolvedPrior, scaling: Scaling, start: Array, multiples: Array
-) -> Array | None:
+def refit_penalized(problem: Problem, prior: ResolvedPrior, multiples: Array) -> Array | None:
     """Penalized coefficients of each reweighting, shape (K, n_terms).
+
+    None where the penalty is no parabola, or leaves more than the intercept free so that an optimum may not exist. A
+    prior that is flat everywhere gives maximum likelihood.
 
     Parameters
     ----------
     problem : Problem
     prior : ResolvedPrior
-        In original units; one that `takes_penalty`.
-    scaling : Scaling
-    start : ndarray, shape (n_terms,)
-        The optimum of the full data, in original units.
+        In original units.
     multiples : ndarray, shape (K, n_obs)
     """
-    if not can_batch(problem):
+    if prior.flat.all():
+        return refit_likelihood(problem, problem.maximum, multiples)
+    if not can_batch(problem) or not _is_parabola(prior):
         return None
-    rows = _counted(problem, multiples, scaling)
-    scaled = prior.scaled(scaling)
-    origin = np.zeros(problem.n_terms)
+    check_existence(problem, prior)
+    here = scaled_problem(problem, prior, "newton")
+    scaled, origin = here.objective.prior, np.zeros(problem.n_terms)
     penalty = QuadraticPenalty(scaled.gradient(origin), scaled.hessian(origin))
-    found = maximise_batch(rows, scaling.to_scaled(start), penalty)
+    rows = _counted(problem, multiples, here.scaling)
+    found = maximise_batch(rows, search(here, "newton").best.gamma, penalty)
     free = bool(prior.flat.any())
-    return _original(found, scaling, ~_constant(rows) if free else np.ones(len(multiples), dtype=np.bool_))
+    return _original(
+        found, here.scaling, ~_constant(rows) if free else np.ones(len(multiples), dtype=np.bool_)
+    )
+
+
+def _is_parabola(prior: ResolvedPrior) -> bool:
+    free = np.flatnonzero(prior.flat)
+    return prior.smooth and prior.quadratic and bool(np.all(free == prior.intercept))
 
 
 def _counted(problem: Problem, multiples: Array, scaling: Scaling) -> Counted:

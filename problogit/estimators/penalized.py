@@ -31,12 +31,7 @@ from problogit.estimate import (
     Provenance,
     Status,
 )
-from problogit.estimators.batch_refits import (
-    can_batch,
-    refit_likelihood,
-    refit_penalized,
-    takes_penalty,
-)
+from problogit.estimators.batch_refits import refit_penalized
 from problogit.estimators.debiased import debias
 from problogit.estimators.early_stopping import EarlyStopping, EarlyStoppingDetails, fit_stopped
 from problogit.estimators.firth import FirthDetails, FirthOptions, fit_firth
@@ -60,7 +55,12 @@ from problogit.estimators.penalized_inference import (
     effective_df,
 )
 from problogit.estimators.penalized_optimum import SOLVERS, choose_solver
-from problogit.estimators.penalized_options import check_jeffreys, check_solver, check_stopped
+from problogit.estimators.penalized_options import (
+    check_jeffreys,
+    check_solver,
+    check_stopped,
+    describe_penalized,
+)
 from problogit.estimators.penalized_problem import (
     ScaledProblem,
     Search,
@@ -174,14 +174,7 @@ class Penalized(Estimator):
         """All at once under a Gaussian prior of every slope, or a flat one."""
         if self.select is not None or self.early_stopping is not None or isinstance(self.prior, Jeffreys):
             return None
-        prior = self.prior.resolve(problem)
-        if prior.flat.all():
-            return refit_likelihood(problem, problem.maximum, multiples)
-        if not takes_penalty(prior) or not can_batch(problem):
-            return None
-        scaled, found = self._optimise(problem, prior)
-        start = original_units(scaled, found.best.gamma, prior)
-        return refit_penalized(problem, prior, problem.scaling, start, multiples)
+        return refit_penalized(problem, self.prior.resolve(problem), multiples)
 
     def _estimate(
         self,
@@ -408,13 +401,5 @@ class Penalized(Estimator):
 
     def describe(self) -> str:
         """One phrase for headers."""
-        how = "" if self.inference is None else f", {self.inference} intervals"
-        if self.inference == "none":
-            how = ", no intervals"
-        if self.early_stopping is not None:
-            return f"maximum likelihood by {self.early_stopping.describe()}{how}"
-        if isinstance(self.prior, Jeffreys):
-            flic = ", probabilities by FLIC" if self.prior.corrects_predictions else ""
-            return f"Firth's penalized likelihood (Jeffreys prior){flic}{how}"
-        chosen = "" if self.select is None else f", strength chosen by {selection_of(self.select).describe()}"
-        return f"penalized likelihood with prior {self.prior.describe()}{chosen}{how}"
+        selection = None if self.select is None else selection_of(self.select)
+        return describe_penalized(self.prior, selection, self.early_stopping, self.inference)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from problogit.core.priors.base import ResolvablePrior
 from problogit.core.priors.flat import Flat
+from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.resolved import ResolvedPrior
 from problogit.errors import InputError, explain
 from problogit.estimators.early_stopping import EarlyStopping
+from problogit.estimators.select import Selection
 
-__all__ = ["check_jeffreys", "check_solver", "check_stopped"]
+__all__ = ["check_jeffreys", "check_solver", "check_stopped", "describe_penalized"]
 
 
 def check_jeffreys(select: object, inference: str | None, solver: str) -> None:
@@ -51,3 +53,22 @@ def check_solver(prior: ResolvedPrior, solver: str) -> None:
     if not prior.smooth and solver not in ("auto", "proximal-newton"):
         rule = "must be 'auto' or 'proximal-newton' where the prior has an L1 part"
         raise InputError(explain("solver", rule, solver))
+
+
+def describe_penalized(
+    prior: ResolvablePrior,
+    select: Selection | None,
+    early_stopping: EarlyStopping | None,
+    inference: str | None,
+) -> str:
+    """One phrase for headers: what is maximised, what was chosen, where intervals come from."""
+    how = "" if inference is None else f", {inference} intervals"
+    if inference == "none":
+        how = ", no intervals"
+    if early_stopping is not None:
+        return f"maximum likelihood by {early_stopping.describe()}{how}"
+    if isinstance(prior, Jeffreys):
+        flic = ", probabilities by FLIC" if prior.corrects_predictions else ""
+        return f"Firth's penalized likelihood (Jeffreys prior){flic}{how}"
+    chosen = "" if select is None else f", strength chosen by {select.describe()}"
+    return f"penalized likelihood with prior {prior.describe()}{chosen}{how}"
