@@ -41,7 +41,7 @@ from problogit.analysis.scores import (
 from problogit.core.null import null_intercept
 from problogit.data.rows import Array
 
-__all__ = ["INDEXES", "external_measures", "performance"]
+__all__ = ["INDEXES", "external_measures", "limiting_line", "performance"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def performance(log_odds: Array, successes: Array, trials: Array, weights: Array
     rate = float(events.sum()) / n
     brier = float(brier_losses(log_odds, events, total).sum()) / n
     log_score = float(log_losses(log_odds, events, total).sum()) / n
-    line = _line(log_odds, successes, trials, weights)
+    line = limiting_line(log_odds, successes, trials, weights)
     recalibrated = -line.loglik / n
     entropy = _entropy(rate) if 0 < rate < 1 else np.nan
     return np.array(
@@ -141,7 +141,7 @@ def _in_the_large(log_odds: Array, events: Array, total: Array) -> float:
     return null_intercept(events[finite], total[finite], log_odds[finite], near=0.0)
 
 
-def _line(log_odds: Array, successes: Array, trials: Array, weights: Array) -> Line:
+def limiting_line(log_odds: Array, successes: Array, trials: Array, weights: Array) -> Line:
     """The line through all predictions, those of exactly 0 or 1 by their limit.
 
     Where such a one was wrong the slope is 0 and what remains is the event rate.

@@ -20,7 +20,7 @@ import warnings
 import numpy as np
 from scipy.special import expit
 
-from problogit.analysis.performance import INDEXES, performance
+from problogit.analysis.performance import limiting_line
 from problogit.analysis.recalibration_maps import LineMap
 from problogit.analysis.recalibration_steps import Step
 from problogit.core.null import null_intercept
@@ -33,8 +33,6 @@ from problogit.progress import SILENT, Progress
 from problogit.resampling import predicted_log_odds
 
 __all__ = ["shrink", "shrunken_line"]
-
-_SLOPE = next(place for place, index in enumerate(INDEXES) if index.name == "slope")
 
 
 def shrink(
@@ -84,7 +82,8 @@ def shrink(
 
 
 def _slope(log_odds: Array, successes: Array, trials: Array, weights: Array) -> Array:
-    return performance(log_odds, successes, trials, weights)[[_SLOPE]]
+    """The calibration slope as `performance` defines it."""
+    return np.array([limiting_line(log_odds, successes, trials, weights).slope])
 
 
 def shrunken_line(problem: Problem, own: Array, found: Optimism) -> tuple[LineMap, tuple[str, ...]]:

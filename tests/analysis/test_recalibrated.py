@@ -1,4 +1,4 @@
-"""Recalibrated predictions: bounds against refits, delta method by hand and simulation; what else a fit is asked for."""
+"""Recalibrated predictions: bounds against refits, the delta method and simulation; what else a fit is asked for."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ def test_coverage_of_recalibrated_intervals():
     share = {name: float(np.mean(values)) for name, values in covered.items()}
     assert abs(share["mle"] - 0.95) < 0.039, share
     assert share["ignored"] < 0.8, share
-    assert abs(share["shrink"] - 0.95) < 0.039, share
+    assert 0.93 < share["shrink"] < 0.99, share  # its error of the slope leans to the safe side
 
 
 def _covered(table, truth):
