@@ -87,7 +87,7 @@ def verdict(
     observed = float(usable.weights @ usable.successes)
     parts = [
         f"Judged by {usable.how} on {behind}: {observed:,.6g} observed events where {expected:,.1f} were expected",
-        _slope_phrase(by_name["slope"], usable.kind, corrected),
+        _slope_phrase(by_name["slope"], usable.kind, corrected, claimed=not p_value >= _SIZE),
         _test_phrase(p_value, usable.kind, null.n_simulations)
         if np.isfinite(p_value)
         else _mcb_phrase(mcb, null.point("brier_mcb")),
@@ -101,15 +101,17 @@ def verdict(
     return "; ".join(parts) + "."
 
 
-def _slope_phrase(slope: Measure, kind: str, corrected: Corrected | None) -> str:
+def _slope_phrase(slope: Measure, kind: str, corrected: Corrected | None, *, claimed: bool) -> str:
+    """The slope with its limits; on new data nothing is concluded from it where the test finds nothing."""
     if not np.isfinite(slope.value):
         return "the calibration slope has no finite estimate"
     bounds = f" [{slope.lower:.2f}, {slope.upper:.2f}]" if np.isfinite(slope.lower + slope.upper) else ""
     text = f"{'slope in new data' if corrected else 'slope'} {slope.value:.2f}{bounds}"
+    claimed = claimed or kind != "external"
     if slope.upper < 1:
-        text += ", so predictions are too extreme"
+        text += ", so predictions are too extreme" if claimed else ", below 1 if taken alone"
     elif slope.lower > 1:
-        text += ", so predictions are not extreme enough"
+        text += ", so predictions are not extreme enough" if claimed else ", above 1 if taken alone"
     elif bounds:
         text += ", compatible with 1"
     if corrected:

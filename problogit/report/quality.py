@@ -75,6 +75,8 @@ def _calibration_grid(evidence: Evidence) -> Grid:
         measured("AUC", "auc"),
         row("Miscalibration, MCB", lambda one: significant(one.mcb, 2)),
         row("95% point of MCB if right", lambda one: significant(one.mcb_null_95, 2)),
+        row("Distance of the smooth curve, ICI", lambda one: significant(one.ici, 2)),
+        row("Mean and 95% point of ICI if right", _ici_if_right),
     ]
     elpd = [evidence.judged[label].loo for label in evidence.calibrations]
     if any(one is not None for one in elpd):
@@ -88,7 +90,8 @@ def _calibration_grid(evidence: Evidence) -> Grid:
         f"Out of sample, with {percent(evidence.prob)} Wald intervals. Brier score: mean squared error; log score: "
         "mean of −log p of what happened; smaller is better for both. AUC: the chance that an event is ranked above a "
         "non-event. MCB: the part of the Brier score that recalibration could take away; right probabilities stay "
-        "below its 95% point in 95 of 100 samples. Without skill: the event rate, predicted for everyone."
+        "below its 95% point in 95 of 100 samples. ICI: mean distance of the smooth curve from the diagonal, which is "
+        "not 0 for right probabilities either. Without skill: the event rate, predicted for everyone."
     )
     if any(one is not None for one in elpd):
         caption += (
@@ -96,6 +99,11 @@ def _calibration_grid(evidence: Evidence) -> Grid:
         )
     labels = list(evidence.calibrations) if len(evidence.estimates) > 1 else ["value"]
     return Grid(("", *labels), tuple(rows), caption, ("judged by", *[one.method for one in found]))
+
+
+def _ici_if_right(found: CalibrationResult) -> str:
+    null = found.reference
+    return f"{significant(null.mean('ici'), 2)}, {significant(null.point('ici'), 2)}"
 
 
 def _measured(found: CalibrationResult, key: str, places: int) -> str:
@@ -109,9 +117,10 @@ def _curves(found: Mapping[str, CalibrationResult]) -> FigureRow:
     levels = sorted({float(level) for one in found.values() for level in one.band["level"]})
     shares = " and ".join(f"{100 * level:.4g}" for level in levels)
     caption = (
-        "Observed against predicted probability (CORP: the isotonic fit, no bins). The diagonal is right; the bands "
-        f"are where the curve lies, point by point, in {shares} of 100 samples if every prediction is right. Bars "
-        "count the predictions."
+        "Observed against predicted probability. Steps are the CORP curve (the isotonic fit, no bins). The diagonal is "
+        f"right; grey bands are where the steps lie, point by point, in {shares} of 100 samples if every prediction is "
+        "right. The smooth curve is a spline with its confidence band. Bars count the predictions of events (upwards) "
+        "and of the others (downwards)."
     )
     return small_multiples(
         found,
