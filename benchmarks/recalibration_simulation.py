@@ -6,7 +6,7 @@ Eight normal predictors with correlation 0.3^|j - k|; slopes 0.8, -0.6, 0.4, 0.2
 is the mean log score in 5 000 new rows, taken over their true probabilities, less that of the fit as it is: negative is
 better. `same` recalibrates by the rows that made the fit (n of them): shrinkage, and maps of left-out predictions; a
 ridge whose strength the marginal likelihood chose stands beside them. `new` fits 1 000 rows of one population and
-recalibrates in n rows of another: the same one, one with its log-odds 0.7 higher, one with slopes 0.6 times as large and
+recalibrates in n rows of another: the same one, one with log-odds 0.7 higher, one with slopes 0.6 times as large and
 log-odds 0.4 higher, and one with other slopes. `refit` is a new model of those n rows alone.
 
 Isotonic probabilities are held within 1/(2n) and 1 - 1/(2n): a recalibrated probability of 0 has an infinite loss as
