@@ -151,7 +151,7 @@ def optimism_bootstrap(
     Raises
     ------
     NotAvailableError
-        The response is constant, there is one cluster, or fewer than two refits gave anything.
+        The response is constant, or fewer than two refits gave anything.
     """
     check_integer("resamples", resamples, 2)
     seeds = seed_sequence(rng)
