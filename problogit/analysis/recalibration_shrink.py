@@ -23,6 +23,7 @@ from scipy.special import expit
 from problogit.analysis.performance import limiting_line
 from problogit.analysis.recalibration_maps import LineMap
 from problogit.analysis.recalibration_steps import Step
+from problogit.analysis.validation import bootstrapped_method
 from problogit.core.null import null_intercept
 from problogit.data.rows import Array
 from problogit.errors import CalibrationWarning, NotAvailableError
@@ -46,7 +47,7 @@ def shrink(
     Parameters
     ----------
     estimate : Estimate
-        Refitted by its surrogate.
+        Refitted as in `validate`: by its surrogate, a large posterior by its mode.
     resamples : int
     rng : int, Generator or None
     progress : Progress
@@ -61,13 +62,13 @@ def shrink(
             "The fit has infinite coefficients, which no factor shrinks. Fit Penalized(Jeffreys()) or a proper prior "
             "instead, or recalibrate on new data."
         )
-    problem, method = estimate.problem, estimate.method
+    problem, method = estimate.problem, bootstrapped_method(estimate, resamples)
     own = predicted_log_odds(estimate.predictor, problem.rows.X, problem.rows.offset)
     found = optimism_bootstrap(
         method, problem, _slope, resamples=resamples, rng=rng, progress=progress, log_odds=own
     )
     line, notes = shrunken_line(problem, own, found)
-    what = found.method if found.method == method.describe() else f"its stand-in, {found.method}"
+    what = found.method if found.method == estimate.method.describe() else f"its stand-in, {found.method}"
     rows = problem.rows
     return Step(
         line,

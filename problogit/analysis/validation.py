@@ -32,7 +32,7 @@ from problogit.validation import check_choice, check_integer, check_probability
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["BUDGET", "Validation", "validate"]
+__all__ = ["BUDGET", "Validation", "bootstrapped_method", "validate"]
 
 BUDGET = 3e8  # rows x columns x resamples: a minute or two
 BUDGET_DRAWS = 3e6  # beyond which the mode stands in for draws of a posterior
@@ -224,7 +224,7 @@ def _with_groups(made: Validation, by: Any) -> Validation:
     return replace(made, groups=groups, notes=(*made.notes, *how, *notes))
 
 
-def _refitted(estimate: Estimate, resamples: int) -> Estimator:
+def bootstrapped_method(estimate: Estimate, resamples: int) -> Estimator:
     """What the bootstrap refits: the method's surrogate, or the mode of a posterior where draws would take too long.
 
     Raises
@@ -246,7 +246,7 @@ def _size(estimate: Estimate, resamples: int) -> int:
 def _no_bootstrap(estimate: Estimate, resamples: int) -> str:
     """Why the bootstrap is not made unasked; empty where it is."""
     try:
-        stand_in = _refitted(estimate, resamples)
+        stand_in = bootstrapped_method(estimate, resamples)
     except NotAvailableError as error:
         return str(error)
     instead = "figures of rows left out stand in. Ask for fewer resamples, or for resample='bootstrap' and patience."
@@ -271,7 +271,7 @@ def _bootstrapped(
     rng: int | np.random.Generator | None,
     progress: Progress,
 ) -> Validation:
-    problem, method = estimate.problem, _refitted(estimate, resamples)
+    problem, method = estimate.problem, bootstrapped_method(estimate, resamples)
     own = predicted_log_odds(estimate.predictor, problem.rows.X, problem.rows.offset)
     found = optimism_bootstrap(
         method, problem, performance, resamples=resamples, rng=rng, progress=progress, log_odds=own
