@@ -55,9 +55,16 @@ def prior_ranges(estimate: Estimate, prob: float = 0.95) -> pd.DataFrame:
         shown[f"lower{suffix}"] = exponential(step * (centre - half))
         shown[f"upper{suffix}"] = exponential(step * (centre + half))
     two_valued = problem.column_stats.two_valued
+    fixed = resolved.fixed if isinstance(resolved, ResolvedHierarchy) else resolved
+    what = [
+        f"odds ratio {'of' if two_valued[j] else 'per sd of'} {term}" for j, term in enumerate(problem.terms)
+    ]
+    if problem.intercept is not None:
+        where = "where all predictors are 0" if fixed.anchor is None else "at the predictors' means"
+        what[problem.intercept] = f"odds {where}"
     shown["in_words"] = [
-        _in_words(str(term), line, prob, per_unit=j == problem.intercept or bool(two_valued[j]))
-        for j, (term, line) in enumerate(shown.to_dict("index").items())
+        _in_words(str(term), name, line, prob, per_unit=j == problem.intercept or bool(two_valued[j]))
+        for j, (name, (term, line)) in enumerate(zip(what, shown.to_dict("index").items(), strict=True))
     ]
     shown.attrs["prob"] = prob
     return shown
@@ -83,15 +90,12 @@ def _halves(prior: ResolvedPrior | ResolvedHierarchy, prob: float) -> tuple[Arra
     return half, centre
 
 
-def _in_words(term: str, line: dict[Hashable, object], prob: float, *, per_unit: bool) -> str:
+def _in_words(term: str, what: str, line: dict[Hashable, object], prob: float, *, per_unit: bool) -> str:
     """``"odds ratio per sd of age: 95% between 0.01 and 135"``."""
     suffix = "" if per_unit else "_sd"
     lower, upper = (float(str(line[f"{end}{suffix}"])) for end in ("lower", "upper"))
     if line["used"] == "Flat()":
         return f"{term}: no prior"
-    if term == "Intercept":
-        return f"odds where all predictors are 0: {100 * prob:.4g}% between {lower:.3g} and {upper:.3g}"
-    what = f"odds ratio of {term}" if per_unit else f"odds ratio per sd of {term}"
     return f"{what}: {100 * prob:.4g}% between {lower:.3g} and {upper:.3g}"
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["CONFLICT", "STRONG_PRIOR", "cumulative_distance", "power_scaled", "prior_sensitivity"]
 
 THRESHOLD = 0.05
-CONFLICT = "prior and data disagree"
+CONFLICT = "possible conflict of prior and data"
 STRONG_PRIOR = "strong prior or weak likelihood"
 _ALPHAS = (0.99, 1.01)
 
@@ -51,8 +51,9 @@ def prior_sensitivity(estimate: Estimate, threshold: float = THRESHOLD) -> pd.Da
     DataFrame
         Index `term`; ``prior, likelihood`` (sensitivities), ``verdict``, ``contraction`` and ``z_score``.
 
-        - Both sensitivities from the threshold: ``"prior and data disagree"``. Prior alone: ``"strong prior or weak
-          likelihood"``. Else empty: the data decide.
+        - Both sensitivities from the threshold: ``"possible conflict of prior and data"``. Prior alone: ``"strong prior
+          or weak likelihood"``. Else empty: the data decide. With few rows a prior that only shrinks is enough for the
+          first; a conflict in earnest moves `z_score` too.
         - `contraction` is 1 - posterior variance / prior variance: near 1 the data have said nearly all, near 0
           nothing.
         - `z_score` is (posterior mean - prior mean) / sqrt(prior variance - posterior variance). By the law of total

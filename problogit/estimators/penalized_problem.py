@@ -54,7 +54,7 @@ def check_existence(problem: Problem, prior: ResolvedPrior) -> None:
         count = int(np.count_nonzero(separated_rows(rows, found.separation)))
         sentence = separation_sentence(found.separation, names, count, rows.n_rows)
         infinite = [name for name, kind in zip(names, found.separation.kind, strict=True) if kind != "finite"]
-        if problem.intercept in flat and len(infinite) > 1:
+        if problem.intercept is not None and problem.intercept in flat and len(infinite) > 1:
             infinite = [name for name in infinite if name != problem.terms[problem.intercept]]
         raise EstimationError(
             f"The penalized likelihood has no maximum: columns with a flat prior separate the data. {sentence} Give a "

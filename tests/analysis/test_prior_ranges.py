@@ -7,6 +7,7 @@ import pytest
 from analysis_cases import point, problem_of, simulated
 from scipy import stats
 
+import problogit as plg
 from problogit.analysis.prior_ranges import half_width, prior_ranges
 from problogit.core.priors.elastic_net import ElasticNet
 from problogit.core.priors.elementwise import Elementwise
@@ -47,3 +48,16 @@ def test_ranges_of_odds_ratios_per_unit_and_per_standard_deviation() -> None:
     assert table.loc["Intercept", ["lower", "upper"]].tolist() == [0.0, np.inf]
     assert np.isnan(table.loc["Intercept", "lower_sd"])
     assert table.loc["x", "used"] == "Normal(0, 2.5)"
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [("zero", "odds where all predictors are 0: "), ("mean", "odds at the predictors' means: ")],
+)
+def test_words_for_the_intercept_say_where_its_prior_stands(at: str, words: str) -> None:
+    prior = plg.Priors(plg.Normal(1.0), intercept=plg.Normal(1.5), intercept_at=at)
+    X, y = np.array([[3.0], [4.0], [5.0], [6.0]]), np.array([0, 1, 0, 1])
+    fit = plg.LogitModel.from_arrays(X, y, names=["age"]).fit(plg.Penalized(prior))
+    found = prior_ranges(fit.estimate)["in_words"]
+    assert found["Intercept"].startswith(words)
+    assert found["age"].startswith("odds ratio per sd of age: ")
