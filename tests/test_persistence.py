@@ -69,7 +69,8 @@ def test_with_its_data_a_fit_answers_everything(data, tmp_path):
     back = plg.load(tmp_path / "a.fit")
     pd.testing.assert_frame_equal(back.predict(), fit.predict())
     pd.testing.assert_frame_equal(back.summary(interval="profile"), fit.summary(interval="profile"))
-    assert back.calibration().result.slope == pytest.approx(fit.calibration().result.slope)
+    judged, again = back.calibration(resamples=2), fit.calibration(resamples=2)
+    pd.testing.assert_frame_equal(judged.frame, again.frame)
     again = back.estimate.method.estimate(back.estimate.problem)
     np.testing.assert_allclose(again.coefficients.location, fit.coef, rtol=1e-10)
 
