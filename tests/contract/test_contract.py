@@ -121,6 +121,23 @@ def test_every_shape_fits_and_says_its_interval(method, shape):
 
 
 @EVERY
+@pytest.mark.parametrize("shape", ["sparse", "trials"])
+def test_every_shape_is_judged_by_its_decisions(method, shape):
+    arrays = rows(shape)
+    fit = fitted(method, arrays)
+    curve = fit.decision_curve([0.3, 0.5], resample="apparent")
+    table = fit.confusion(0.3, resample="apparent")
+    cases = table.n_trials
+    own = curve.frame.iloc[0]
+    assert own["net_benefit"] == pytest.approx((table.true_positives - table.false_positives * 3 / 7) / cases)
+    assert own["n_called"] == table.true_positives + table.false_positives
+    assert own["lower"] <= own["net_benefit"] <= own["upper"]
+    assert own["p_best"] + curve.frame.iloc[[2, 4]]["p_best"].sum() == pytest.approx(1)
+    totals = fit.expected_totals(np.arange(len(arrays["y"])) % 2 == 0)
+    assert totals.whole.mean == pytest.approx(sum(total.mean for total in totals.groups.values()))
+
+
+@EVERY
 def test_row_order_is_irrelevant(method):
     arrays = rows("weighted")
     order = np.random.default_rng(0).permutation(len(arrays["y"]))
