@@ -221,7 +221,7 @@ def calibration_intercept(judged: Judged, prob: float = 0.95) -> Measure:
     events, total = finite.weights * finite.successes, finite.weights * finite.trials
     if finite.log_odds.size == 0:
         return Measure(name, np.nan, target=0.0, note=NOTHING_FINITE)
-    value = null_intercept(events, total, finite.log_odds)
+    value = null_intercept(events, total, finite.log_odds, near=0.0)
     if not np.isfinite(value):
         return Measure(name, value, target=0.0, note="All outcomes are equal.")
     like = _likelihood(finite, np.ones((finite.log_odds.size, 1)), finite.log_odds)
