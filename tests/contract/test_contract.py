@@ -121,7 +121,7 @@ def test_every_shape_fits_and_says_its_interval(method, shape):
 
 
 @EVERY
-@pytest.mark.parametrize("shape", ["sparse", "trials"])
+@pytest.mark.parametrize("shape", ["trials"])
 def test_every_shape_is_judged_by_its_decisions(method, shape):
     arrays = rows(shape)
     fit = fitted(method, arrays)
