@@ -120,6 +120,9 @@ class Bayes(Estimator):
         check_integer("draws", self.draws, _LEAST_DRAWS)
         if self.tune is not None:
             check_integer("tune", self.tune, 0)
+        if self.tune == 0 and self.backend == "nutpie":
+            remedy = "backend='pymc' can sample without adapting first."
+            raise InputError(explain("tune", "must be at least 1 for backend='nutpie'", self.tune, remedy))
         check_integer("chains", self.chains, 1)
         if self.cores is not None:
             check_integer("cores", self.cores, 1)
@@ -186,7 +189,7 @@ class Bayes(Estimator):
                 self.chains,
                 self.cores,
                 accept,
-                choose_backend(self.backend, problem, prior),
+                choose_backend(self.backend, problem, prior, tune),
             ),
             seeds=seeds,
             progress=progress,

@@ -155,8 +155,10 @@ def _wait(sampler: Any, counted: _Counted, settings: NutsSettings, progress: Pro
             told = counted.draws
     except KeyboardInterrupt:
         return sampler.abort(), True
-    except Exception as error:
-        with suppress(Exception):  # it may have ended already
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # a panic of nutpie's own is no Exception
+        with suppress(BaseException):  # it may have ended already
             sampler.abort()
         reason = counted.failure[0] if counted.failure else error
         raise EstimationError(f"The sampler failed: {reason}") from error

@@ -28,17 +28,17 @@ _START = 2.0  # chains start uniformly in (-2, 2)^p of the whitened coordinates:
 _FEW_ENTRIES = 40_000
 
 
-def choose_backend(asked: str, problem: Problem, prior: UsedPrior) -> str:
+def choose_backend(asked: str, problem: Problem, prior: UsedPrior, tune: int) -> str:
     """``pymc`` or ``nutpie``: the one that was asked for; under ``auto`` the faster of those that are installed.
 
     Heavy tails and learned scales are PyMC's: the longer steps that nutpie's adaptation settles on went into the tails
-    of a Cauchy posterior a quarter as often.
+    of a Cauchy posterior a quarter as often. nutpie cannot go without steps that adapt it.
     """
     if asked != "auto":
         return asked
     X = problem.likelihood.X
     entries = X.size if isinstance(X, np.ndarray) else X.nnz
-    suits = prior.log_concave and entries <= _FEW_ENTRIES
+    suits = prior.log_concave and tune > 0 and entries <= _FEW_ENTRIES
     return "nutpie" if suits and nutpie_installed() else "pymc"
 
 

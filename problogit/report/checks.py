@@ -63,8 +63,8 @@ def posterior_section(evidence: Evidence) -> Section:
 _EXPLAINED = Paragraph(
     "Sensitivity says how far a posterior moves when the prior, or the likelihood, is raised to a power near 1 "
     "(Kallioinen et al. 2024). From 0.05 on by the prior alone, the prior decides more than the data; by both, the two "
-    "may pull apart. Contraction is the share of the prior's variance that the data have taken away. The z of the shift "
-    "of the mean is about standard normal where the data are such as the prior expects."
+    "may pull apart. Contraction is the share of the prior's variance that the data have taken away. The z of the "
+    "shift of the mean is about standard normal where the data are such as the prior expects."
 )
 
 

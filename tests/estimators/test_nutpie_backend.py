@@ -116,12 +116,20 @@ def test_auto_takes_nutpie_for_small_designs_where_it_is_installed(monkeypatch):
     y = np.arange(1000) % 2
     problems = [plg.LogitModel.from_arrays(X, y, intercept=False).problem for X in (small, large)]
     light, heavy = (use_prior(prior, problems[0]) for prior in (plg.Normal(1.0), plg.Cauchy(1.0)))
-    assert [choose_backend("auto", problem, light) for problem in problems] == ["nutpie", "pymc"]
-    assert choose_backend("auto", problems[0], heavy) == "pymc"
-    assert choose_backend("pymc", problems[0], light) == "pymc"
-    assert choose_backend("nutpie", problems[1], heavy) == "nutpie"
+    assert [choose_backend("auto", problem, light, 300) for problem in problems] == ["nutpie", "pymc"]
+    assert choose_backend("auto", problems[0], heavy, 300) == "pymc"
+    assert choose_backend("pymc", problems[0], light, 300) == "pymc"
+    assert choose_backend("nutpie", problems[1], heavy, 300) == "nutpie"
+    assert choose_backend("auto", problems[0], light, 0) == "pymc"
     monkeypatch.setattr(nuts, "nutpie_installed", lambda: False)
-    assert choose_backend("auto", problems[0], light) == "pymc"
+    assert choose_backend("auto", problems[0], light, 300) == "pymc"
+
+
+def test_nutpie_is_not_asked_to_go_without_tuning():
+    with pytest.raises(ValueError, match=r"tune must be at least 1 for backend='nutpie'"):
+        plg.Bayes(backend="nutpie", tune=0)
+    with pytest.raises(EstimationError, match="sampler failed"):  # a panic, if it were
+        run_nutpie(_Slow(10**9, fails=False), np.ones((1, 2)), NutsSettings(5, 0, 1, 1, 0.8), 1, SILENT)
 
 
 def test_an_unknown_backend_is_refused():
