@@ -27,6 +27,8 @@ year = pd.DataFrame({"windy": np.repeat([0, 1], [255, 110])})
 total = fit.expected_total(year)
 print(f"\nNights with barking in a year of 110 windy nights: {total}")
 
+print(fit.expected_totals("windy", year))
+
 cost = fit.expected_total(year, value=12.5)
 print(f"At 12.50 a complaint, one complaint a night: {cost}")
 

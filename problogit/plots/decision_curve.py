@@ -82,7 +82,12 @@ def draw_decision_curve(
         own = result.of(strategy)
         axes.plot(own["threshold"], own[quantity], color=colour, linewidth=1.0, label=strategy)
     axes.set_ylim(*_limits(result, quantity))
-    axes.set_xlim(float(result.best["threshold"].min()), float(result.best["threshold"].max()))
+    low, high = float(result.best["threshold"].min()), float(result.best["threshold"].max())
+    if low == high:  # a single threshold: points
+        low, high = max(0.0, low - 0.05), min(1.0, high + 0.05)
+        for line in axes.lines:
+            line.set_marker("o")
+    axes.set_xlim(low, high)
     axes.set_xlabel("threshold probability")
     axes.set_ylabel(QUANTITIES[quantity])
     heading = (

@@ -51,6 +51,12 @@ def test_bands_are_those_of_the_frame(curves: plg.DecisionCurve) -> None:
     assert "bands 95%" in axes.get_title(loc="left")
 
 
+def test_a_single_threshold_is_a_point() -> None:
+    axes = exam_model().fit().decision_curve(0.3, resample="apparent").plot()
+    assert {line.get_marker() for line in axes.lines} == {"o"}
+    assert axes.get_xlim() == pytest.approx((0.25, 0.35))
+
+
 def test_a_fit_will_do_and_what_is_neither_is_said(curves: plg.DecisionCurve) -> None:
     _, axes = plt.subplots()
     assert plg.plots.decision_curve(curves, ax=axes) is axes
