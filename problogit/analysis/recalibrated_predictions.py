@@ -7,8 +7,9 @@ coefficients, theirs lie in [l, u] about r'beta, and s is the standard error tha
     g(eta) - sqrt((r'beta - l)^2 + z^2 s^2)   to   g(eta) + sqrt((u - r'beta)^2 + z^2 s^2),
 
 the delta method where [l, u] is normal (squared distances to the ends add up: Zou & Donner 2008, Stat Med 27:1693).
-Posteriors and bootstraps: each draw of the coefficients goes through its own draw of the map, and quantiles are taken;
-so do normal intervals of an isotonic map, which has no derivative.
+Posteriors and bootstraps: the same draw by draw, and quantiles are taken; where maps do not follow the coefficients
+each draw goes through its own draw of the map. So do draws from normal intervals where the map is isotonic and has no
+derivative.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from problogit.analysis.predict import coded_rows, row_blocks, say_gaps
 from problogit.analysis.predictions import Judged
 from problogit.analysis.recalibration import Recalibration
 from problogit.analysis.recalibration_maps import DrawnMap
-from problogit.analysis.recalibration_steps import Step, followed, moved
+from problogit.analysis.recalibration_steps import Step, coupled, followed, moved, noise
 from problogit.analysis.training_rows import same_rows
 from problogit.core.coefficients import CoefficientDistribution, DrawnMarginals, check_kind
 from problogit.core.resampled import ResampledMarginals
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RECALIBRATED",
+    "SEED",
     "drawn_maps",
     "interval_kind",
     "judged_again",
@@ -54,7 +56,7 @@ __all__ = [
 ]
 
 RECALIBRATED = "+recalibration"  # after the kind of the fit's interval
-_SEED = 20_205  # of the draws of maps: the same call, the same interval
+SEED = 20_205  # of the draws of maps: the same call, the same interval
 _DRAWS = 500  # of a normal distribution, where the map has no derivative
 
 
@@ -122,9 +124,7 @@ def _ends(
     predictor = estimate.predictor
     marginals = predictor.marginals(X)
     if isinstance(marginals, (DrawnMarginals, ResampledMarginals)):
-        values = marginals.values + offset
-        for draw in drawn_maps(steps, values.shape[0], [_deviations(predictor, step) for step in steps]):
-            values = draw(values)
+        values = _drawn_values(steps, predictor, marginals, X, offset)
         found = replace(marginals, values=values).interval(prob, kind, expit)
         return Ends(found.lower, found.upper)
     z = float(ndtri((1 + prob) / 2))
@@ -142,21 +142,33 @@ def _ends(
     return Ends(expit(low), expit(high))
 
 
-def _deviations(predictor: CoefficientDistribution, step: Step) -> Array | None:
-    """How far the map's parameters follow each draw of the coefficients, shape (n_draws, k)."""
-    if step.coupling is None:
-        return None
-    marginals = predictor.marginals(step.coupling)
-    if not isinstance(marginals, (DrawnMarginals, ResampledMarginals)):
-        return None
-    away = marginals.values - marginals.location
-    return np.where(np.isfinite(away), away, 0.0)
+def _drawn_values(
+    steps: Sequence[Step],
+    predictor: CoefficientDistribution,
+    marginals: DrawnMarginals | ResampledMarginals,
+    X: Matrix,
+    offset: Array,
+) -> Array:
+    """Recalibrated log-odds of every draw, shape (n_draws, n_rows); to first order where maps follow coefficients."""
+    values, n = marginals.values + offset, marginals.values.shape[0]
+    if not coupled(steps):
+        for draw in drawn_maps(steps, n):
+            values = draw(values)
+        return values
+    middle = marginals.location + offset
+    rows, centre, _ = followed(steps, X, middle)
+    along = predictor.marginals(rows)
+    if not isinstance(
+        along, (DrawnMarginals, ResampledMarginals)
+    ):  # pragma: no cover - the same distribution
+        raise TypeError(type(along))
+    return np.asarray(centre + (along.values - along.location) + noise(steps, middle, n, SEED))
 
 
 def _by_draws(steps: Sequence[Step], low: Array, high: Array, prob: float) -> Ends:
     """Quantiles over draws of each row's log-odds, normal between its ends, and of the maps."""
     z = float(ndtri((1 + prob) / 2))
-    scores = np.random.default_rng(_SEED).permutation(ndtri((np.arange(_DRAWS) + 0.5) / _DRAWS))
+    scores = np.random.default_rng(SEED).permutation(ndtri((np.arange(_DRAWS) + 0.5) / _DRAWS))
     known = np.isfinite(low) & np.isfinite(high)
     values = (low + high)[known] / 2 + scores[:, None] * ((high - low)[known] / (2 * z))
     for draw in drawn_maps(steps, _DRAWS):
@@ -168,11 +180,10 @@ def _by_draws(steps: Sequence[Step], low: Array, high: Array, prob: float) -> En
     return Ends(lower, upper)
 
 
-def drawn_maps(steps: Sequence[Step], n: int, away: Sequence[Array | None] = ()) -> list[DrawnMap]:
-    """n draws of each map, the same in every call, moved by `away`."""
-    rng = np.random.default_rng(_SEED)
-    every = away or [None] * len(steps)
-    return [step.map.drawn(n, rng, one) for step, one in zip(steps, every, strict=True)]
+def drawn_maps(steps: Sequence[Step], n: int) -> list[DrawnMap]:
+    """n draws of each map, the same in every call."""
+    rng = np.random.default_rng(SEED)
+    return [step.map.drawn(n, rng) for step in steps]
 
 
 def recalibrated_proba(recalibration: Recalibration, data: Any = None, unseen: Unseen = "error") -> Array:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
-from problogit.analysis.recalibrated_predictions import drawn_maps, interval_kind
+from problogit.analysis.recalibrated_predictions import SEED, drawn_maps, interval_kind
 from problogit.analysis.recalibration import Recalibration
-from problogit.analysis.recalibration_steps import moved
+from problogit.analysis.recalibration_steps import coupled, followed, moved, noise
 from problogit.analysis.total_draws import WeightedRows, drawn_log_odds
 from problogit.analysis.totals import ExpectedTotal, no_interval, totalled_rows
-from problogit.core.coefficients import as_dense
 from problogit.data.rows import Array
 from problogit.resampling import predicted_log_odds
 from problogit.validation import check_probability
@@ -70,19 +71,14 @@ def recalibrated_total(
 
 def _simulated(rows: WeightedRows, recalibration: Recalibration) -> tuple[Array, Array, Array]:
     """Mean and variance of the total in each draw, shape (n_draws,), and simulated totals."""
-    n, rng, steps = rows.value.size, np.random.default_rng(_SEED), recalibration.steps
-    drawn, away = _drawn(rows, recalibration)
-    count = drawn(slice(0, 1)).shape[0]
-    draws = drawn_maps(steps, count, away)
+    n, rng = rows.value.size, np.random.default_rng(_SEED)
+    drawn, count = _drawn(rows, recalibration)
     exact = rows.whole_trials and count * n * _REPLICATES <= _CELLS
     expected, variance, seen = np.zeros(count), np.zeros(count), np.zeros((_REPLICATES, count))
     step = max(1, _BLOCK // count)
     for start in range(0, n, step):
         block = slice(start, min(start + step, n))
-        log_odds = drawn(block)
-        for draw in draws:
-            log_odds = draw(log_odds)
-        p, part = expit(log_odds), rows.take(block)
+        p, part = expit(drawn(block)), rows.take(block)
         if np.isnan(p).any():
             return np.full(count, np.nan), variance, seen
         expected += p @ (part.value * part.trials)
@@ -97,26 +93,24 @@ def _simulated(rows: WeightedRows, recalibration: Recalibration) -> tuple[Array,
     return expected, variance, seen.ravel()
 
 
-def _drawn(
-    rows: WeightedRows, recalibration: Recalibration
-) -> tuple[Callable[[slice], Array], list[Array | None]]:
-    """Log-odds of the rows in every draw of the coefficients, and how far the maps' parameters follow each draw.
+def _drawn(rows: WeightedRows, recalibration: Recalibration) -> tuple[Callable[[slice], Array], int]:
+    """Recalibrated log-odds of the rows in every draw, for slices of them, and how many draws there are.
 
-    The coupling's rows are drawn along with those of the total, so that both are of the same draws.
+    To first order where maps follow the coefficients, as in `recalibrated_predictions`.
     """
-    predictor, n = recalibration.estimate.predictor, rows.value.size
-    every, places = rows, []
-    for step in recalibration.steps:
-        more = step.coupling
-        places.append(None if more is None else slice(every.value.size, every.value.size + more.shape[0]))
-        if more is not None:
-            nothing = np.zeros(more.shape[0])
-            every = WeightedRows(
-                np.vstack([as_dense(every.X), more]),
-                np.append(every.offset, nothing),
-                np.append(every.value, nothing),
-                np.append(every.trials, nothing),
-            )
-    drawn = drawn_log_odds(predictor, every)
-    away = [None if place is None else drawn(place) - drawn(place).mean(axis=0) for place in places]
-    return (lambda block: drawn(slice(block.start, min(block.stop, n)))), away
+    steps, predictor = recalibration.steps, recalibration.estimate.predictor
+    if not coupled(steps):
+        plain = drawn_log_odds(predictor, rows)
+        count = plain(slice(0, 1)).shape[0]
+        draws = drawn_maps(steps, count)
+        return (lambda block: reduce(lambda values, draw: draw(values), draws, plain(block))), count
+    middle = predictor.marginals(rows.X).location + rows.offset
+    follow, centre, _ = followed(steps, rows.X, middle)
+    along = drawn_log_odds(predictor, replace(rows, X=follow, offset=np.zeros(rows.offset.size)))
+    location, count = predictor.marginals(follow).location, along(slice(0, 1)).shape[0]
+
+    def at(block: slice) -> Array:
+        away = along(block) - location[block]
+        return np.asarray(centre[block] + away + noise(steps, middle[block], count, SEED))
+
+    return at, count

@@ -21,7 +21,7 @@ from scipy.special import expit
 from problogit.core.blocks import quadratic_rows
 from problogit.data.rows import Array
 
-__all__ = ["BetaMap", "DrawnMap", "IsotonicMap", "LineMap", "RecalibrationMap"]
+__all__ = ["BetaMap", "DrawnMap", "IsotonicMap", "LineMap", "RecalibrationMap", "normal_draws"]
 
 DrawnMap = Callable[[Array], Array]
 
@@ -76,16 +76,8 @@ class RecalibrationMap(ABC):
         return np.sqrt(np.maximum(quadratic_rows(self.gradient(log_odds), self.cov), 0.0))
 
     @abstractmethod
-    def drawn(self, n: int, rng: np.random.Generator, moved: Array | None = None) -> DrawnMap:
-        """n maps drawn from the parameters' distribution: takes and gives log-odds of shape (n, n_rows).
-
-        Parameters
-        ----------
-        n : int
-        rng : Generator
-        moved : ndarray of shape (n, k), optional
-            What is added to the parameters of each draw.
-        """
+    def drawn(self, n: int, rng: np.random.Generator) -> DrawnMap:
+        """n maps drawn from the parameters' distribution: takes and gives log-odds of shape (n, n_rows)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,9 +135,9 @@ class LineMap(RecalibrationMap):
         """(1, eta)."""
         return _finite_rows(np.column_stack([np.ones(log_odds.size), log_odds]))
 
-    def drawn(self, n: int, rng: np.random.Generator, moved: Array | None = None) -> DrawnMap:
+    def drawn(self, n: int, rng: np.random.Generator) -> DrawnMap:
         """Normal draws of both, the intercept moved along with a slope that was moved to its limit."""
-        drawn = _normal(self.values, self.cov, n, rng) + (0.0 if moved is None else moved)
+        drawn = normal_draws(self.values, self.cov, n, rng)
         within = np.clip(drawn[:, 1], *self.limits)
         variance = self.cov[1, 1]
         along = self.cov[0, 1] / variance if variance > 0 else 0.0
@@ -203,9 +195,9 @@ class BetaMap(RecalibrationMap):
         columns = [np.ones(log_odds.size), low_tail(log_odds), high_tail(log_odds)]
         return _finite_rows(np.column_stack(columns))
 
-    def drawn(self, n: int, rng: np.random.Generator, moved: Array | None = None) -> DrawnMap:
+    def drawn(self, n: int, rng: np.random.Generator) -> DrawnMap:
         """Normal draws; a and b below 0 count as 0."""
-        drawn = _normal(self.theta, self.cov, n, rng) + (0.0 if moved is None else moved)
+        drawn = normal_draws(self.theta, self.cov, n, rng)
         c, a, b = drawn.T[:, :, None]
         a, b = np.maximum(a, 0.0), np.maximum(b, 0.0)
         return lambda log_odds: np.asarray(c + _times(a, low_tail(log_odds)) + _times(b, high_tail(log_odds)))
@@ -288,7 +280,7 @@ class IsotonicMap(RecalibrationMap):
         """NaN."""
         return np.full((log_odds.size, self.steps.share.size), np.nan)
 
-    def drawn(self, n: int, rng: np.random.Generator, moved: Array | None = None) -> DrawnMap:
+    def drawn(self, n: int, rng: np.random.Generator) -> DrawnMap:
         """One of the resamples for each draw."""
         chosen: NDArray[np.int64] = rng.integers(len(self.resamples), size=n)
 
@@ -325,7 +317,10 @@ def _finite_rows(columns: Array) -> Array:
     return np.asarray(np.where(finite[:, None], columns, 0.0))
 
 
-def _normal(mean: Array, cov: Array, n: int, rng: np.random.Generator) -> Array:
+def normal_draws(mean: Array, cov: Array, n: int, rng: np.random.Generator) -> Array:
+    """Draws by the covariance's symmetric root, so that singular ones work, shape (n, k); NaN where it is unknown."""
+    if not np.isfinite(cov).all():
+        return np.full((n, mean.size), np.nan)
     values, vectors = np.linalg.eigh(cov)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     return np.asarray(mean + rng.standard_normal((n, mean.size)) @ root.T)

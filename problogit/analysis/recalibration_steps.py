@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, ndtri
 
-from problogit.analysis.recalibration_maps import RecalibrationMap
+from problogit.analysis.recalibration_maps import RecalibrationMap, normal_draws
 from problogit.core.coefficients import as_dense
 from problogit.data.rows import Array, Matrix, Rows
 from problogit.optimism import INTERVAL, Optimism
@@ -18,7 +18,7 @@ from problogit.optimism import INTERVAL, Optimism
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Step", "coupling", "followed", "moved", "parameter_frame"]
+__all__ = ["Step", "coupled", "coupling", "followed", "moved", "noise", "parameter_frame"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +98,31 @@ def followed(steps: Sequence[Step], X: Matrix, log_odds: Array) -> tuple[Matrix,
         error = np.hypot(steep * error, step.map.error(log_odds))
         log_odds = step.map(log_odds)
     return rows, log_odds, error
+
+
+def noise(steps: Sequence[Step], log_odds: Array, n: int, seed: int) -> Array:
+    """What the maps' own parameters add to recalibrated log-odds in each of n draws, to first order, (n, n_rows).
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        With smooth maps.
+    log_odds : ndarray, shape (n_rows,)
+        Before recalibration.
+    n, seed : int
+        The same seed draws the same parameters, whatever the rows.
+    """
+    rng, out = np.random.default_rng(seed), np.zeros((n, log_odds.size))
+    for step in steps:
+        drawn = normal_draws(np.zeros(step.map.values.size), step.map.cov, n, rng)
+        out = out * step.map.steepness(log_odds) + drawn @ step.map.gradient(log_odds).T
+        log_odds = step.map(log_odds)
+    return out
+
+
+def coupled(steps: Sequence[Step]) -> bool:
+    """Whether some map follows the coefficients, and all have derivatives."""
+    return any(step.coupling is not None for step in steps) and all(step.map.smooth for step in steps)
 
 
 def coupling(one: RecalibrationMap, before: Sequence[Step], rows: Rows, log_odds: Array) -> Array | None:
