@@ -15,20 +15,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import expit, logit
 
 from problogit.analysis.judged import RESAMPLES, judge, judge_external
 from problogit.analysis.predictions import Judged
 from problogit.analysis.recalibration_choice import closed_test
 from problogit.analysis.recalibration_fits import FITTED, fit_map
 from problogit.analysis.recalibration_maps import LineMap, RecalibrationMap
+from problogit.analysis.recalibration_shift import shift
 from problogit.analysis.recalibration_shrink import shrink
 from problogit.analysis.recalibration_steps import Step, coupling, moved, parameter_frame
 from problogit.analysis.scores import require_predictions
 from problogit.errors import CalibrationWarning, InputError, NotAvailableError, explain
 from problogit.estimate import Estimate
 from problogit.progress import SILENT, Progress
-from problogit.validation import check_choice, check_integer, check_positive, check_probability
+from problogit.validation import check_choice, check_integer, check_probability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +160,7 @@ def recalibrate(
                 "new_prevalence and sampling_rates each go alone, without method or data; received several. "
                 "Recalibrate twice: fit.recalibrate(data=...).recalibrate(new_prevalence=...)."
             )
-        step = _shift(estimate, before, new_prevalence, sampling_rates)
+        step = shift(estimate, before, new_prevalence, sampling_rates)
         return Recalibration(estimate, (*before, step), prob)
     chosen = check_choice("method", method or ("shrink" if data is None else "logistic"), METHODS)
     if data is not None:
@@ -258,45 +258,3 @@ def _isotonic_notes(found: RecalibrationMap) -> tuple[str, ...]:
             "Some recalibrated probabilities are exactly 0 or 1, as the outcomes at that end all were."
         )
     return tuple(notes)
-
-
-def _shift(
-    estimate: Estimate,
-    before: tuple[Step, ...],
-    new_prevalence: float | None,
-    sampling_rates: tuple[float, float] | None,
-) -> Step:
-    """The shift of the log-odds that another share of events asks for, by Bayes' rule."""
-    old = before[-1].prevalence if before else _own_prevalence(estimate)
-    if not 0 < old < 1:
-        raise NotAvailableError(
-            "All outcomes are equal in the data, so that their share has no log-odds to shift."
-        )
-    if new_prevalence is not None:
-        new = check_probability("new_prevalence", new_prevalence)
-        shift = float(logit(new) - logit(old))
-    else:
-        events, others = _rates(sampling_rates)
-        shift = float(np.log(others) - np.log(events))
-        new = float(expit(logit(old) + shift))
-    how = f"share of events {old:.4g} in the data, {new:.4g} in the population (Bayes' rule)"
-    note = "Exact where the predictors of events, and of non-events, are distributed alike in data and population."
-    return Step(LineMap(shift, 1.0), "prevalence", how, 0, 0, new, (note,))
-
-
-def _rates(sampling_rates: Any) -> tuple[float, float]:
-    if not isinstance(sampling_rates, (tuple, list)) or len(sampling_rates) != 2:
-        rule = "must be two numbers, the rates at which events and non-events were sampled"
-        raise InputError(explain("sampling_rates", rule, sampling_rates))
-    return check_positive("sampling_rates[0]", sampling_rates[0]), check_positive(
-        "sampling_rates[1]", sampling_rates[1]
-    )
-
-
-def _own_prevalence(estimate: Estimate) -> float:
-    """Weighted share of events in the training rows; from the counts where these were not saved and have no weights."""
-    problem = estimate.problem
-    if problem.data is None and problem.weights_type == "frequency":
-        return problem.sample.n_events / problem.sample.n_trials
-    rows = problem.rows
-    return float(rows.weights @ rows.successes) / float(rows.weights @ rows.trials)

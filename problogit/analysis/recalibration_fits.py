@@ -11,18 +11,14 @@ import warnings
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.optimize import isotonic_regression
-from scipy.special import expit
 
-from problogit.analysis.corp import pool
 from problogit.analysis.predictions import Judged
+from problogit.analysis.recalibration_isotonic import IsotonicMap, Steps, isotonic_steps
 from problogit.analysis.recalibration_line import recalibration_line
 from problogit.analysis.recalibration_maps import (
     BetaMap,
-    IsotonicMap,
     LineMap,
     RecalibrationMap,
-    Steps,
     high_tail,
     low_tail,
 )
@@ -211,21 +207,3 @@ def _resampled(judged: Judged, events: Array, total: Array, rng: np.random.Gener
         times = rng.multinomial(n, units / units.sum()) / units
         kept = times > 0
         yield isotonic_steps(judged.log_odds[kept], (events * times)[kept], (total * times)[kept])
-
-
-def isotonic_steps(log_odds: Array, events: Array, total: Array) -> Steps:
-    """Pool adjacent violators, equal predictions pooled before.
-
-    Parameters
-    ----------
-    log_odds, events, total : ndarray, shape (n_rows,)
-        Predictions, and weighted events and trials.
-    """
-    cells = pool(log_odds, events, total)
-    fit = isotonic_regression(cells.events / cells.total, weights=cells.total)
-    edges = np.asarray(fit.blocks[:-1], dtype=np.int64)
-    share = np.add.reduceat(cells.events, edges) / np.add.reduceat(cells.total, edges)
-    ordered = expit(log_odds[cells.order])
-    first = cells.starts[edges]
-    last = np.append(first[1:], log_odds.size) - 1
-    return Steps(ordered[first], ordered[last], np.clip(np.maximum.accumulate(share), 0.0, 1.0))

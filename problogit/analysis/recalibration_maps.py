@@ -2,10 +2,9 @@
 
     intercept, logistic, shrink     eta -> a + b eta
     beta                            eta -> c + a log p - b log(1 - p),   p = expit(eta), a and b not negative
-    isotonic                        p -> share of events in the block of the isotonic regression that p falls in
 
-(Cox 1958, Biometrika 45:562; Platt 1999; Kull, Silva Filho & Flach 2017, Electron. J. Statist. 11:5052; Zadrozny &
-Elkan 2002.) A map takes log-odds of any shape, +-Inf among them; NaN stays NaN.
+(Cox 1958, Biometrika 45:562; Platt 1999; Kull, Silva Filho & Flach 2017, Electron. J. Statist. 11:5052); the isotonic
+one is in `recalibration_isotonic`. A map takes log-odds of any shape, +-Inf among them; NaN stays NaN.
 """
 
 from __future__ import annotations
@@ -15,13 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from problogit.core.blocks import quadratic_rows
 from problogit.data.rows import Array
 
-__all__ = ["BetaMap", "DrawnMap", "IsotonicMap", "LineMap", "RecalibrationMap", "normal_draws"]
+__all__ = ["BetaMap", "DrawnMap", "LineMap", "RecalibrationMap", "normal_draws"]
 
 DrawnMap = Callable[[Array], Array]
 
@@ -201,97 +199,6 @@ class BetaMap(RecalibrationMap):
         c, a, b = drawn.T[:, :, None]
         a, b = np.maximum(a, 0.0), np.maximum(b, 0.0)
         return lambda log_odds: np.asarray(c + _times(a, low_tail(log_odds)) + _times(b, high_tail(log_odds)))
-
-
-@dataclass(frozen=True, eq=False)
-class Steps:
-    """An isotonic regression: flat from `low` to `high` of each block, linear between blocks, flat beyond the ends.
-
-    Parameters
-    ----------
-    low, high : ndarray, shape (n_blocks,)
-        Smallest and largest prediction of each block.
-    share : ndarray, shape (n_blocks,)
-    """
-
-    low: Array
-    high: Array
-    share: Array
-
-    def __call__(self, log_odds: Array) -> Array:
-        """Log-odds of the share; +-Inf where it is 0 or 1."""
-        ends = np.column_stack([self.low, self.high]).ravel()
-        p = np.interp(expit(log_odds), ends, np.repeat(self.share, 2))
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(p) - np.log1p(-p))
-
-
-@dataclass(frozen=True, eq=False)
-class IsotonicMap(RecalibrationMap):
-    """Isotonic regression with its resamples.
-
-    Parameters
-    ----------
-    steps : Steps
-    resamples : tuple of Steps
-        The same of bootstrap resamples of the rows.
-    """
-
-    steps: Steps
-    resamples: tuple[Steps, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The range of predictions of each block."""
-        ends = zip(self.steps.low, self.steps.high, strict=True)
-        return tuple(
-            f"p from {low:.4g} to {high:.4g}" if high > low else f"p = {low:.4g}" for low, high in ends
-        )
-
-    @property
-    def values(self) -> Array:
-        """Shares of events of the blocks."""
-        return self.steps.share
-
-    @property
-    def errors(self) -> Array:
-        """NaN: the blocks are themselves chosen from the data."""
-        return np.full(self.steps.share.size, np.nan)
-
-    @property
-    def smooth(self) -> bool:
-        """No delta method."""
-        return False
-
-    def __call__(self, log_odds: Array) -> Array:
-        """By the blocks."""
-        return self.steps(log_odds)
-
-    @property
-    def cov(self) -> Array:
-        """NaN."""
-        return np.full((self.steps.share.size,) * 2, np.nan)
-
-    def steepness(self, log_odds: Array) -> Array:
-        """NaN."""
-        return np.full(log_odds.size, np.nan)
-
-    def gradient(self, log_odds: Array) -> Array:
-        """NaN."""
-        return np.full((log_odds.size, self.steps.share.size), np.nan)
-
-    def drawn(self, n: int, rng: np.random.Generator) -> DrawnMap:
-        """One of the resamples for each draw."""
-        chosen: NDArray[np.int64] = rng.integers(len(self.resamples), size=n)
-
-        def apply(log_odds: Array) -> Array:
-            out = np.empty(log_odds.shape)
-            for which in np.unique(chosen):
-                rows = chosen == which
-                out[rows] = self.resamples[which](log_odds[rows])
-            return out
-
-        return apply
 
 
 def low_tail(log_odds: Array) -> Array:

@@ -5,8 +5,8 @@ a is solved again so that expected events equal observed ones,
 
     sum w m expit(a + b eta) = sum w y
 
-(Copas 1983, JRSS B 45:311; van Houwelingen & le Cessie 1990, Stat Med 9:1303; Steyerberg et al. 2001, J Clin Epidemiol
-54:774). Nothing but the fit's own rows is needed.
+(Copas 1983, JRSS B 45:311; van Houwelingen & le Cessie 1990, Stat Med 9:1303; Steyerberg et al. 2001, Statistica
+Neerlandica 55:76). Nothing but the fit's own rows is needed.
 
 Given b the level of the predictions is pinned to the observed events, whose error is already in the fit's intercept;
 shrinking would take part of it away, so that (1 - b^2) / I, I = sum w m p (1 - p), is given back to a. The error of b
