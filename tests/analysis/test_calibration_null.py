@@ -56,7 +56,7 @@ def outcomes(draw):
 
 
 @given(outcomes(), st.randoms(use_true_random=False))
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_figures_do_not_depend_on_the_order_of_rows_with_ties(case, random):
     order = list(range(case[0].size))
     random.shuffle(order)
@@ -66,7 +66,7 @@ def test_figures_do_not_depend_on_the_order_of_rows_with_ties(case, random):
 
 
 @given(outcomes())
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_weight_two_is_the_row_twice(case):
     log_odds, successes, trials = case
     twos = found(predictions(*case, np.full(trials.size, 2.0)))
