@@ -22,6 +22,7 @@ from problogit.estimate import Details, Estimate
 from problogit.estimators.external_details import ExternalDetails
 from problogit.estimators.laplace_details import LaplaceDetails
 from problogit.estimators.posterior import BayesDetails
+from problogit.prior_density import log_prior_density
 from problogit.problem import Problem
 
 if TYPE_CHECKING:
@@ -116,10 +117,11 @@ def to_datatree(estimate: Estimate, log_likelihood: bool | None = None, predicti
     -------
     xarray.DataTree
         Groups ``posterior`` (``beta`` with dimension ``term``), ``observed_data``, ``constant_data``, and for a
-        posterior ``sample_stats``, ``log_likelihood`` and ``posterior_predictive``. Draws of the Laplace sampler are
-        one chain, with copies of a proposal side by side; their ``sample_stats`` hold the log density ``lp`` and the
-        number of the ``proposal``, their attributes ``k_hat`` and ``ess``. The attribute ``distribution`` says whether
-        the draws are a posterior or come from the sampling distribution of an estimate.
+        posterior ``sample_stats``, ``log_prior`` (where the density of the prior is known), ``log_likelihood`` (of one
+        unit of each row where frequency weights say that it is several) and ``posterior_predictive``. Draws of the
+        Laplace sampler are one chain, with copies of a proposal side by side; their ``sample_stats`` hold the log
+        density ``lp`` and the number of the ``proposal``, their attributes ``k_hat`` and ``ess``. The attribute
+        ``distribution`` says whether the draws are a posterior or come from the sampling distribution of an estimate.
 
     Raises
     ------
@@ -145,6 +147,8 @@ def to_datatree(estimate: Estimate, log_likelihood: bool | None = None, predicti
         if wanted is None:
             small = chains.shape[0] * chains.shape[1] * len(coords["obs"]) <= _LARGEST_LOG_LIKELIHOOD
             wanted = small and not estimate.details.row_refusal
+        if posterior:
+            groups |= _prior_groups(estimate, chains)
         if posterior and wanted:
             groups["log_likelihood"] = {"y": pointwise_log_likelihood(estimate.problem, chains)}
         if predictive:
@@ -207,6 +211,15 @@ def _chains(estimate: Estimate) -> Array:
         return coefficients.chains
     seed = estimate.provenance.seed or 0
     return coefficients.draws(_SAMPLING_DRAWS, np.random.default_rng(seed))[None]
+
+
+def _prior_groups(estimate: Estimate, chains: Array) -> dict[str, dict[str, Any]]:
+    """The log prior of every draw, where it is known: what `arviz_stats.psense` scales."""
+    try:
+        values = log_prior_density(estimate, chains.reshape(-1, chains.shape[-1]))
+    except NotAvailableError:
+        return {}
+    return {"log_prior": {"prior": values.reshape(chains.shape[:2])}}
 
 
 def _labels(estimate: Estimate) -> Any:

@@ -123,6 +123,25 @@ def test_weights_and_offset_are_constant_data():
     np.testing.assert_allclose(tree["log_likelihood"]["y"].values[0, 0], expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "prior",
+    [plg.Priors(plg.StudentT(3, 1.0), intercept=plg.Normal(1.0)), plg.Jeffreys()],
+    ids=["t", "jeffreys"],
+)
+def test_the_log_prior_is_what_arviz_scales(prior):
+    import arviz_stats
+
+    fit = plg.LogitModel.from_arrays(**arrays()).fit(plg.Bayes(prior, sampler="laplace", rng=1))
+    ours, tree = fit.prior_sensitivity(), fit.to_datatree()
+    theirs = arviz_stats.psense_summary(tree, round_to=12)
+    np.testing.assert_allclose(ours[["prior", "likelihood"]], theirs[["prior", "likelihood"]], atol=1e-9)
+
+
+def test_without_a_proper_prior_there_is_no_log_prior():
+    fit = plg.LogitModel.from_arrays(**arrays()).fit(plg.Bayes(plg.Flat(), sampler="laplace", rng=1))
+    assert "log_prior" not in fit.to_datatree().children
+
+
 @pytest.mark.parametrize("method", [plg.MLE(), plg.Penalized(plg.Normal(1.0))], ids=["mle", "penalized"])
 def test_draws_of_a_sampling_distribution_are_labelled_and_have_no_log_likelihood(method):
     fit = plg.LogitModel.from_arrays(**arrays()).fit(method)

@@ -15,14 +15,11 @@ from numpy.typing import NDArray
 
 from problogit.analysis.loo import posterior_draws
 from problogit.core.blocks import Array
-from problogit.core.firth import FirthLikelihood
-from problogit.core.firth_batch import penalized_values
 from problogit.core.pareto import smooth_weights, tail_length
-from problogit.core.priors.hierarchy import ResolvedHierarchy
-from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.resolved import ResolvedPrior
-from problogit.errors import NotAvailableError, listed
+from problogit.errors import listed
 from problogit.estimate import Estimate
+from problogit.prior_density import log_prior_density
 from problogit.validation import check_positive
 
 if TYPE_CHECKING:
@@ -72,7 +69,8 @@ def prior_sensitivity(estimate: Estimate, threshold: float = THRESHOLD) -> pd.Da
 
     check_positive("threshold", threshold)
     draws = posterior_draws(estimate)
-    log_prior, own_scale, notes = _log_prior(estimate, draws.flat)
+    log_prior = log_prior_density(estimate, draws.flat)
+    own_scale, notes = _by_column(estimate)
     log_like = estimate.problem.likelihood.batch(draws.flat)
     values = np.ascontiguousarray(draws.flat.T)
     prior, likelihood = (power_scaled(values, component) for component in (log_prior, log_like))
@@ -97,24 +95,21 @@ def _verdict(prior: float, likelihood: float, threshold: float) -> str:
     return CONFLICT if likelihood >= threshold else STRONG_PRIOR
 
 
-def _log_prior(estimate: Estimate, betas: Array) -> tuple[Array, ResolvedPrior | None, tuple[str, ...]]:
-    """Log density of the part of the prior that is scaled, (n_draws,); the prior by column; what to know of it."""
+def _by_column(estimate: Estimate) -> tuple[ResolvedPrior | None, tuple[str, ...]]:
+    """The prior by column, None where it is of all together; and what to know of it."""
     prior = estimate.method.prior_used(estimate)
-    if isinstance(prior, Jeffreys):
-        return _log_jeffreys(estimate, betas), None, ()
     if prior.joint:
-        raise NotAvailableError(
-            f"The sensitivity to this prior ({prior.describe()}) is not measured: it is not known here as a density of "
-            "single coefficients. Compare with the fit under another prior: compare([...])."
-        )
-    if prior.hierarchical:
-        return _log_hyperprior(estimate, prior.hierarchy(estimate.problem), betas)
-    resolved = prior.resolve(estimate.problem)
-    if resolved.flat.all():
-        raise NotAvailableError(
-            "Every coefficient of this fit has a flat prior: there is no prior to be scaled."
-        )
-    return resolved.batch(betas), resolved, _flat_notes(resolved.flat, estimate.terms)
+        return None, ()
+    if not prior.hierarchical:
+        resolved = prior.resolve(estimate.problem)
+        return resolved, _flat_notes(resolved.flat, estimate.terms)
+    hierarchy = prior.hierarchy(estimate.problem)
+    note = (
+        "The scales of this prior are learned. What was raised to a power is the prior of the scales, and that of "
+        "coefficients with a fixed scale; contraction is given for the latter alone."
+    )
+    learned = np.isin(np.arange(estimate.problem.n_terms), hierarchy.columns)
+    return hierarchy.fixed, (note, *_flat_notes(hierarchy.fixed.flat & ~learned, estimate.terms))
 
 
 def _flat_notes(flat: NDArray[np.bool_], terms: tuple[str, ...]) -> tuple[str, ...]:
@@ -122,30 +117,6 @@ def _flat_notes(flat: NDArray[np.bool_], terms: tuple[str, ...]) -> tuple[str, .
     if not named:
         return ()
     return (f"Flat prior: {listed(named)}. What moves there goes with coefficients that have one.",)
-
-
-def _log_jeffreys(estimate: Estimate, betas: Array) -> Array:
-    """Half the log-determinant of the information at each draw, up to a constant, (n_draws,)."""
-    scaling = estimate.problem.scaling
-    like = estimate.problem.likelihood.in_coordinates(scaling.center, scaling.scale)
-    points = scaling.to_scaled(betas)
-    return penalized_values(FirthLikelihood(like), points) - like.batch(points)
-
-
-def _log_hyperprior(
-    estimate: Estimate, prior: ResolvedHierarchy, betas: Array
-) -> tuple[Array, ResolvedPrior, tuple[str, ...]]:
-    """Of a hierarchical prior only the top level is scaled (Kallioinen et al. 2024): the levels below it are model."""
-    named = {
-        name: draws.reshape(-1, *draws.shape[2:]) for name, draws in estimate.details.hyperparameters.items()
-    }
-    value = prior.log_hyperprior(named) + prior.fixed.batch(betas)
-    note = (
-        "The scales of this prior are learned. What was raised to a power is the prior of the scales, and that of "
-        "coefficients with a fixed scale; contraction is given for the latter alone."
-    )
-    learned = np.isin(np.arange(betas.shape[1]), prior.columns)
-    return value, prior.fixed, (note, *_flat_notes(prior.fixed.flat & ~learned, estimate.terms))
 
 
 def _contraction(betas: Array, prior: ResolvedPrior | None) -> tuple[Array, Array]:
