@@ -39,6 +39,10 @@ METHODS = ("shrink", *FITTED, "auto")
 _INDEPENDENT = (
     "The same rows made the fit and its recalibration; their errors are treated as independent of each other."
 )
+_APART = (
+    "Errors of the coefficients and of the recalibration are treated as independent of each other; as the one makes up "
+    "for some of the other, bounds are too wide rather than too narrow."
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,6 +28,7 @@ from problogit.core.newton import NewtonResult, maximise
 from problogit.core.null import null_intercept
 from problogit.data.rows import Array
 from problogit.errors import CalibrationWarning, InputError, NotAvailableError
+from problogit.validation import seed_sequence
 
 __all__ = ["FITTED", "MANY_FOR_ISOTONIC", "fit_map", "movable"]
 
@@ -195,7 +196,7 @@ def _isotonic(judged: Judged, rng: int | np.random.Generator | None) -> Isotonic
         )
     events, total = judged.weights * judged.successes, judged.weights * judged.trials
     steps = isotonic_steps(judged.log_odds, events, total)
-    generator = np.random.default_rng(rng)
+    generator = np.random.default_rng(seed_sequence(rng))
     return IsotonicMap(steps, tuple(_resampled(judged, events, total, generator)))
 
 

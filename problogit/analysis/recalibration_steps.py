@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Step", "coupled", "coupling", "followed", "moved", "noise", "parameter_frame"]
 
+_WIDE = 500  # columns of a design whose rows may be filled
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -145,10 +147,10 @@ def coupling(one: RecalibrationMap, before: Sequence[Step], rows: Rows, log_odds
     Returns
     -------
     ndarray of shape (k, n_terms), or None
-        None for isotonic maps and sparse designs.
+        None for isotonic maps, and for designs so wide that J would fill them.
     """
     every = (*(step.map for step in before), one)
-    if not all(each.smooth for each in every) or not isinstance(rows.X, np.ndarray):
+    if not all(each.smooth for each in every) or rows.X.shape[1] > _WIDE:
         return None
     known = np.isfinite(log_odds)
     follow, before_odds, _ = followed(before, rows.X[known], log_odds[known])
@@ -158,7 +160,7 @@ def coupling(one: RecalibrationMap, before: Sequence[Step], rows: Rows, log_odds
     out = np.zeros((one.values.size, rows.X.shape[1]))
     if free.size:
         q = one.gradient(before_odds)[:, free]
-        pulled = (q * (weights * one.steepness(before_odds))[:, None]).T @ as_dense(follow)
+        pulled = (follow.T @ (q * (weights * one.steepness(before_odds))[:, None])).T
         out[free] = -np.linalg.lstsq((q * weights[:, None]).T @ q, pulled)[0]
     return out
 

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from scipy.special import expit, logit, ndtri
 from scipy.stats import binom
 
@@ -205,6 +206,34 @@ def test_total_knows_that_new_data_have_set_the_level():
     assert abs(total.upper - binom.ppf(0.975, n, p)) <= 1
     worth = level.expected_total(ROWS, value=2.0)
     assert worth.mean == pytest.approx(2 * total.mean)
+
+
+def test_spread_of_a_total_is_the_delta_method_by_hand(fits):
+    fit, found = fits["mle"], fits["mle"].recalibrate("logistic", NEW)
+    X, p = np.column_stack([np.ones(len(ROWS)), ROWS[["a", "b"]]]), found.predict_proba(ROWS)
+    step = found.result.last
+    q = np.column_stack([np.ones(len(X)), X @ fit.coef.to_numpy()])
+    moves, turns = (p * (1 - p)) @ (step.map.slope * X + q @ step.coupling), (p * (1 - p)) @ q
+    variance = moves @ fit.cov.to_numpy() @ moves + turns @ step.map.cov @ turns
+    # 2000 draws, and the delta method itself: a few per cent
+    assert found.expected_total(ROWS).parameter_sd == pytest.approx(np.sqrt(variance), rel=0.06)
+
+
+def test_sparse_designs_give_the_same():
+    X, y, new = OLD[["a", "b"]].to_numpy(), OLD["y"].to_numpy(), NEW[["a", "b"]].to_numpy()
+    rows = ROWS[["a", "b"]].to_numpy()
+    dense = plg.LogitModel.from_arrays(X, y).fit().recalibrate("logistic", (new, NEW["y"].to_numpy()))
+    few = plg.LogitModel.from_arrays(sp.csr_array(X), y).fit()
+    sparse = few.recalibrate("logistic", (sp.csr_array(new), NEW["y"].to_numpy()))
+    pd.testing.assert_frame_equal(sparse.predict(sp.csr_array(rows)), dense.predict(rows), rtol=1e-7)
+    assert sparse.expected_total(sp.csr_array(rows)).upper == dense.expected_total(rows).upper
+    assert dense.expected_total(rows[:0]).mean == 0
+    assert len(dense.predict(rows[:0])) == 0
+
+
+def test_only_fits_are_compared(fits):
+    with pytest.raises(InputError, match="must be a fit"):
+        plg.compare({"a": fits["mle"], "b": fits["mle"].recalibrate(new_prevalence=0.1)})
 
 
 def test_labels_follow_recalibrated_probabilities(fits):
