@@ -207,4 +207,4 @@ def _resampled(judged: Judged, events: Array, total: Array, rng: np.random.Gener
     for _ in range(_RESAMPLES):
         times = rng.multinomial(n, units / units.sum()) / units
         kept = times > 0
-        yield isotonic_steps(judged.log_odds[kept], (events * times)[kept], (total * times)[kept])
+        yield isotonic_steps(judged.log_odds[kept], (events * times)[kept], (total * times)[kept], rng)

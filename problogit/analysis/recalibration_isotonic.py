@@ -112,18 +112,29 @@ class IsotonicMap(RecalibrationMap):
         return apply
 
 
-def isotonic_steps(log_odds: Array, events: Array, total: Array) -> Steps:
+def isotonic_steps(
+    log_odds: Array, events: Array, total: Array, rng: np.random.Generator | None = None
+) -> Steps:
     """Pool adjacent violators, equal predictions pooled before.
 
     Parameters
     ----------
     log_odds, events, total : ndarray, shape (n_rows,)
         Predictions, and weighted events and trials.
+    rng : Generator, optional
+        Draw the share of an end block without events (or without others) from Beta(1/2, total + 1/2), within that of
+        its neighbour: in no resample of its rows would it be other than 0, whatever their number.
     """
     cells = pool(log_odds, events, total)
     fit = isotonic_regression(cells.events / cells.total, weights=cells.total)
     edges = np.asarray(fit.blocks[:-1], dtype=np.int64)
-    share = np.add.reduceat(cells.events, edges) / np.add.reduceat(cells.total, edges)
+    weight = np.add.reduceat(cells.total, edges)
+    share = np.add.reduceat(cells.events, edges) / weight
+    if rng is not None and share.size > 1:
+        if share[0] <= 0:
+            share[0] = min(rng.beta(0.5, weight[0] + 0.5), share[1])
+        if share[-1] >= 1:
+            share[-1] = max(1 - rng.beta(0.5, weight[-1] + 0.5), share[-2])
     ordered = expit(log_odds[cells.order])
     first = cells.starts[edges]
     last = np.append(first[1:], log_odds.size) - 1
