@@ -20,7 +20,7 @@ from problogit.analysis.approximate_loo import approximate_loo, approximate_refu
 from problogit.analysis.calibration_figures import Figures, Smoothing, figures
 from problogit.analysis.calibration_null import Reference, collected
 from problogit.analysis.cells import cells_of
-from problogit.analysis.judged import Judged, judge
+from problogit.analysis.judged import Judged, common_clusters, judge
 from problogit.analysis.predictions import predictions_of
 from problogit.data.rows import Array
 from problogit.errors import NotAvailableError, ProblogitError, ProblogitWarning
@@ -49,7 +49,8 @@ def affordable(estimate: Estimate, judged: Judged, resamples: int | None) -> int
     except NotAvailableError:  # nothing stands in for a model that is not known
         return 0
     cost = RESAMPLES * estimate.problem.n_terms * estimate.problem.nobs
-    return RESAMPLES if judged.kind in _LEFT_OUT and cost <= VALUES and not method.costly else 0
+    quick = method.prior.smooth and not method.costly  # one refit and its leverages judge all rows
+    return RESAMPLES if quick and judged.kind in _LEFT_OUT and cost <= VALUES else 0
 
 
 def stand_in_of(estimate: Estimate) -> Estimator:
@@ -126,10 +127,16 @@ def refitted_reference(
         return None
     what = "" if method is estimate.method else f" of {method.describe()}"
     how = f"{len(found)} data sets drawn from the fitted probabilities, refits{what} to each, judged in the same way"
-    notes = tuple(
+    notes = [
         f"{n} of {resamples} simulated data sets could not be judged ({why})." for why, n in failures.items()
-    )
-    return collected(found, curves, x, how, notes)
+    ]
+    clusters = common_clusters([estimate])
+    if clusters is not None:
+        notes.append(
+            f"Simulated outcomes are independent; where those of one cluster of {clusters.name} are not, p-values are "
+            "too small."
+        )
+    return collected(found, curves, x, how, tuple(notes))
 
 
 def _judged_again(method: Estimator, problem: Problem, judged: Judged) -> Judged:
@@ -137,8 +144,13 @@ def _judged_again(method: Estimator, problem: Problem, judged: Judged) -> Judged
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ProblogitWarning)
         refit = method.estimate(problem)
-        if judged.kind not in _LEFT_OUT or approximate_refusal(refit):
-            return judge(refit, resample="folds" if judged.kind == "folds" else "loo")
+        if judged.kind not in _LEFT_OUT:
+            return judge(refit, resample="folds")
+        refused = approximate_refusal(refit)
+        if refused and method.prior.smooth:  # separated: n refits for one data set would be too many
+            raise NotAvailableError(refused)
+        if refused:
+            return judge(refit, resample="exact")
         log_odds = approximate_loo(refit, refit=False).log_odds
     return predictions_of(problem.rows, log_odds, problem.weights_type, kind="alo", how="", notes=())
 

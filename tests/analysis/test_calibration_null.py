@@ -298,14 +298,26 @@ def test_copies_have_outcomes_of_their_own():
 
 
 def test_the_mode_stands_in_for_a_posterior_and_is_named():
-    fit = plg.fit("y ~ x + g", exam(120), plg.Bayes(plg.Normal(1.0), sampler="laplace", rng=1))
-    found = fit.calibration(resamples=6)
+    fit = plg.fit("y ~ x + g", exam(80), plg.Bayes(plg.Normal(1.0), sampler="laplace", rng=1))
+    found = fit.calibration(resamples=3)
     assert found.result.kind == "psis-loo"
     assert found.result.reference.refitted
     assert "(penalized likelihood with prior Normal(0, 1)" in " ".join(found.result.notes)
-    assert list(found.frame.columns) == list(
-        plg.fit("y ~ x + g", exam()).calibration(resamples=0).frame.columns
-    )
+    plain = plg.fit("y ~ x + g", exam(80)).calibration(resample="loo", resamples=3)
+    assert list(found.frame.index) == list(plain.frame.index)
+    assert list(found.frame.columns) == list(plain.frame.columns)
+    assert list(found.bands.columns) == list(plain.bands.columns)
+
+
+def test_refits_are_made_unasked_only_where_one_judges_all_rows():
+    data = exam()
+    for method, kind in ((plg.Penalized(plg.Laplace(0.5)), "loo"), (plg.Penalized(plg.Normal(1.0)), "folds")):
+        fit = plg.fit("y ~ x + g", data, method)
+        found = fit.calibration(resample="exact" if kind == "loo" else "folds")
+        assert found.result.kind == kind
+        assert not found.result.reference.refitted
+        assert "pooled over left-out rows, which biases it low" in found.verdict
+        assert np.isnan(found.p_value)
 
 
 def test_other_smoothers_have_the_same_frame_and_bands():
