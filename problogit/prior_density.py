@@ -7,6 +7,7 @@ from problogit.core.firth import FirthLikelihood
 from problogit.core.firth_batch import penalized_values
 from problogit.core.priors.hierarchy import ResolvedHierarchy
 from problogit.core.priors.jeffreys import Jeffreys
+from problogit.core.priors.used import use_prior
 from problogit.errors import NotAvailableError
 from problogit.estimate import Estimate
 
@@ -25,21 +26,21 @@ def log_prior_density(estimate: Estimate, betas: Array) -> Array:
         The density is not known here, or every coefficient has a flat prior.
     """
     prior = estimate.method.prior_used(estimate)
-    if isinstance(prior, Jeffreys):
-        return _log_jeffreys(estimate, betas)
-    if prior.joint:
+    if prior.joint and not isinstance(prior, Jeffreys):
         raise NotAvailableError(
             f"The sensitivity to this prior ({prior.describe()}) is not measured: it is not known here as a density of "
             "single coefficients. Compare with the fit under another prior: compare([...])."
         )
-    if prior.hierarchical:
-        return _log_hyperprior(estimate, prior.hierarchy(estimate.problem), betas)
-    resolved = prior.resolve(estimate.problem)
-    if resolved.flat.all():
+    used = use_prior(prior, estimate.problem)
+    if isinstance(used, Jeffreys):
+        return _log_jeffreys(estimate, betas)
+    if isinstance(used, ResolvedHierarchy):
+        return _log_hyperprior(estimate, used, betas)
+    if used.flat.all():
         raise NotAvailableError(
             "Every coefficient of this fit has a flat prior: there is no prior to be scaled."
         )
-    return resolved.batch(betas)
+    return used.batch(betas)
 
 
 def _log_jeffreys(estimate: Estimate, betas: Array) -> Array:

@@ -18,7 +18,9 @@ from problogit.core.blocks import Array
 from problogit.core.coefficients import as_dense
 from problogit.core.priors.base import ResolvablePrior
 from problogit.core.priors.hierarchy import ResolvedHierarchy
+from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.resolved import ResolvedPrior
+from problogit.core.priors.used import use_prior
 from problogit.errors import InputError, explain, listed
 from problogit.problem import Problem
 from problogit.validation import check_integer, seed_sequence
@@ -161,20 +163,19 @@ def prior_predictive(
 
 def _resolved(problem: Problem, prior: ResolvablePrior) -> ResolvedPrior | ResolvedHierarchy:
     """The prior by column, or an error that names what has none."""
-    if prior.joint:
+    used = use_prior(prior, problem)
+    if prior.joint or isinstance(used, Jeffreys):
         rule = "must be a prior of single coefficients to be drawn from"
         raise InputError(explain("prior", rule, prior.describe(), _REMEDY))
-    if prior.hierarchical:
-        hierarchy = prior.hierarchy(problem)
-        flat = hierarchy.fixed.flat & ~np.isin(np.arange(problem.n_terms), hierarchy.columns)
+    if isinstance(used, ResolvedHierarchy):
+        flat = used.fixed.flat & ~np.isin(np.arange(problem.n_terms), used.columns)
     else:
-        resolved = prior.resolve(problem)
-        flat = resolved.flat
+        flat = used.flat
     if flat.any():
         named = listed([term for term, is_flat in zip(problem.terms, flat, strict=True) if is_flat])
         rule = f"must be proper to be drawn from, and is flat for {named}"
         raise InputError(explain("prior", rule, prior.describe(), _REMEDY))
-    return hierarchy if prior.hierarchical else resolved
+    return used
 
 
 def _chosen_rows(problem: Problem, random: np.random.Generator) -> tuple[np.ndarray, tuple[str, ...]]:

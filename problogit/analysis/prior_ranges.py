@@ -12,6 +12,7 @@ from problogit.core.priors.elementwise import Elementwise
 from problogit.core.priors.hierarchy import ResolvedHierarchy
 from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.resolved import ResolvedPrior
+from problogit.core.priors.used import use_prior
 from problogit.data.rows import Array
 from problogit.estimate import Estimate
 from problogit.validation import check_probability
@@ -42,8 +43,8 @@ def prior_ranges(estimate: Estimate, prob: float = 0.95) -> pd.DataFrame:
     problem = estimate.problem
     if estimate.method.prior.joint:
         return _of_all_together(estimate, prob)
-    used = estimate.method.prior_used(estimate)
-    resolved = used.hierarchy(problem) if used.hierarchical else used.resolve(problem)
+    resolved = use_prior(estimate.method.prior_used(estimate), problem)
+    assert not isinstance(resolved, Jeffreys)  # a joint prior
     half, centre = _halves(resolved, prob)
     table = pd.DataFrame(resolved.table()).set_index("term")
     shown = table[["given", "text"]].rename(columns={"given": "asked_for", "text": "used"})

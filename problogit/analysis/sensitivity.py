@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from problogit.analysis.loo import posterior_draws
 from problogit.core.blocks import Array
 from problogit.core.pareto import smooth_weights, tail_length
+from problogit.core.priors.jeffreys import Jeffreys
 from problogit.core.priors.resolved import ResolvedPrior
+from problogit.core.priors.used import use_prior
 from problogit.errors import listed
 from problogit.estimate import Estimate
 from problogit.prior_density import log_prior_density
@@ -98,18 +100,17 @@ def _verdict(prior: float, likelihood: float, threshold: float) -> str:
 def _by_column(estimate: Estimate) -> tuple[ResolvedPrior | None, tuple[str, ...]]:
     """The prior by column, None where it is of all together; and what to know of it."""
     prior = estimate.method.prior_used(estimate)
-    if prior.joint:
+    used = use_prior(prior, estimate.problem)
+    if isinstance(used, ResolvedPrior):
+        return used, _flat_notes(used.flat, estimate.terms)
+    if isinstance(used, Jeffreys):
         return None, ()
-    if not prior.hierarchical:
-        resolved = prior.resolve(estimate.problem)
-        return resolved, _flat_notes(resolved.flat, estimate.terms)
-    hierarchy = prior.hierarchy(estimate.problem)
     note = (
         "The scales of this prior are learned. What was raised to a power is the prior of the scales, and that of "
         "coefficients with a fixed scale; contraction is given for the latter alone."
     )
-    learned = np.isin(np.arange(estimate.problem.n_terms), hierarchy.columns)
-    return hierarchy.fixed, (note, *_flat_notes(hierarchy.fixed.flat & ~learned, estimate.terms))
+    learned = np.isin(np.arange(estimate.problem.n_terms), used.columns)
+    return used.fixed, (note, *_flat_notes(used.fixed.flat & ~learned, estimate.terms))
 
 
 def _flat_notes(flat: NDArray[np.bool_], terms: tuple[str, ...]) -> tuple[str, ...]:

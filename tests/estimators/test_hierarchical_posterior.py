@@ -327,3 +327,22 @@ def test_ranges_of_learned_scales_are_those_of_the_marginal_prior(fit):
     assert np.log(table.loc["x", "upper"]) == pytest.approx(w, rel=0.02)
     assert table.loc["x", "asked_for"] == "Normal(0, HalfNormal(0.6))"
     assert table.loc["x", "in_words"].startswith("odds ratio per sd of x: 95% between 0.")
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        plg.Horseshoe(),
+        plg.Priors(plg.Normal(plg.HalfNormal(1.0)), terms={"x": plg.Normal(1.0)}, intercept=plg.Normal(2.0)),
+    ],
+    ids=["intercept alone", "every slope named"],
+)
+def test_where_no_column_is_left_for_a_learned_scale_there_is_none(prior):
+    x, y = np.arange(8.0)[:, None], np.array([0, 1, 0, 1, 0, 1, 1, 1])
+    columns = x if isinstance(prior, plg.Priors) else x[:, :0]
+    this = plg.LogitModel.from_arrays(columns, y, names=["x"][: columns.shape[1]])
+    method = plg.Bayes(prior, draws=50, tune=50, chains=2, rng=1, cores=1)
+    with pytest.warns(plg.errors.ConvergenceWarning):  # so few draws
+        found = method.estimate(this.problem)
+    assert not found.details.hyperparameters
+    assert np.isfinite(found.coefficients.flat).all()

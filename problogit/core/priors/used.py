@@ -15,10 +15,13 @@ UsedPrior = ResolvedPrior | ResolvedHierarchy | Jeffreys
 
 
 def use_prior(prior: ResolvablePrior, problem: CountedColumns) -> UsedPrior:
-    """The prior on the columns of `problem`."""
+    """The prior on the columns of `problem`; of fixed scales where no column is left for those that are learned."""
     if isinstance(prior, Jeffreys):
         return prior
-    return prior.hierarchy(problem) if prior.hierarchical else prior.resolve(problem)
+    if not prior.hierarchical:
+        return prior.resolve(problem)
+    found = prior.hierarchy(problem)
+    return found if found.blocks else found.fixed
 
 
 def hyperparameter_terms(prior: UsedPrior, name: str) -> tuple[str, ...]:
