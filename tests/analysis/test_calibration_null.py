@@ -206,6 +206,15 @@ def test_a_certain_prediction_that_was_wrong_is_beyond_chance_and_the_log_score_
     assert np.isfinite([result.ici, result.figures["u_test"], result.brier]).all()
 
 
+def test_the_verdict_concludes_nothing_from_a_slope_that_the_test_does_not_bear_out():
+    log_odds, y = sample(100, 3, 0.7)
+    result = calibration_of(predictions(log_odds, y), modelled="P(y)", method="MLE")
+    assert result.measure("slope").upper < 1
+    assert result.p_value > 0.05
+    assert "below 1 if taken alone; no miscalibration beyond chance" in result.verdict
+    assert "too extreme" not in result.verdict
+
+
 @pytest.mark.parametrize("happened", [0.0, 1.0])
 def test_outcomes_of_one_kind_keep_what_can_be_said(happened):
     log_odds, _ = sample(60)
