@@ -55,7 +55,8 @@ class CalibrationResult:
     curve : DataFrame
         CORP curve, one row a block: ``x, y, x_min, x_max, weight, n``; flat at `y` from `x_min` to `x_max`.
     smooth : DataFrame
-        Smooth curve, one row a different prediction: ``x, y, lower, upper, interval``.
+        Smooth curve, one row a different prediction (of more than 5000, neighbours are joined): ``x, y, lower, upper,
+        interval``.
     bands : DataFrame
         ``curve, band, level, x, lower, upper, interval``; pointwise. `band` is ``consistency`` of curve ``corp`` and
         ``smooth``, and ``confidence`` of ``smooth``.
