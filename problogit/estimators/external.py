@@ -163,7 +163,7 @@ def estimate_from_tree(
         method=method,
         coefficients=coefficients,
         status=Status.DIAGNOSTICS_FAILED if judged else Status.CONVERGED,
-        findings=(*judged, *_limits(found)),
+        findings=(*judged, *_limits(found, weighted=problem.weighted)),
         stats=posterior_stats(problem, coefficients.location),
         provenance=Provenance.of(_describe(found), started, ("arviz-base", "arviz-stats")),
         details=ExternalDetails(
@@ -187,7 +187,7 @@ def _describe(found: ReadTree) -> str:
     return f"Draws of the user's own PyMC model, {chains} chains of {draws}{beside}"
 
 
-def _limits(found: ReadTree) -> tuple[Finding, ...]:
+def _limits(found: ReadTree, *, weighted: bool) -> tuple[Finding, ...]:
     """What could not be checked, and what the coefficients alone do not say."""
     findings = []
     names = {
@@ -224,7 +224,9 @@ def _limits(found: ReadTree) -> tuple[Finding, ...]:
                 "info",
                 "The tree holds no log-likelihood of the rows, so that it was not checked whether the model that was "
                 "sampled has the likelihood of the formula. Probabilities and leave-one-out take it that it has.",
-                "To have it checked, call pm.compute_log_likelihood(tree) before handing it over.",
+                "PyMC has no log-likelihood of weighted rows, which are a potential: there is nothing to hand over."
+                if weighted
+                else "To have it checked, call pm.compute_log_likelihood(tree) before handing it over.",
             )
         )
     return tuple(findings)

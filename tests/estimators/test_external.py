@@ -122,6 +122,16 @@ def test_saved_and_loaded_it_says_the_same(own, tmp_path):
     assert loaded.loo().elpd == pytest.approx(own.loo().elpd)
 
 
+def test_influential_rows_are_left_with_the_reason(model, bayes):
+    rng = np.random.default_rng(1)
+    groups = groups_of(bayes, log_likelihood=False)
+    groups["posterior"]["beta"] = rng.standard_t(1, size=(4, 500, 3)).clip(-9, 9)
+    result = plg.Fit.from_datatree(model, tree_of(groups)).loo()
+    assert result.n_bad
+    assert "Not refitted: This posterior came from your own PyMC model" in result.notes[-1]
+    assert ".." not in result.notes[-1]
+
+
 def test_a_refit_is_refused_with_the_reason(own, model):
     with pytest.raises(NotAvailableError, match="your own PyMC model, which problogit cannot sample again"):
         model.fit(own.estimate.method)
@@ -166,6 +176,15 @@ def test_what_is_not_in_the_tree_is_said_to_be_unchecked(model, bayes):
     assert fit.diagnostics().trusted
     posterior = tree_of(groups)["posterior"].to_dataset()
     np.testing.assert_array_equal(plg.Fit.from_datatree(model, posterior).draws(), fit.draws())
+
+
+def test_of_weighted_rows_no_log_likelihood_is_asked_for(bayes):
+    """`pymc_model` writes weighted rows as a potential, of which PyMC computes no log-likelihood."""
+    weighted = plg.LogitModel("passed ~ hours + prep", table().assign(w=2), weights="w")
+    groups = without(groups_of(bayes, log_likelihood=False), "constant_data")
+    fit = plg.Fit.from_datatree(weighted, tree_of(groups))
+    (unchecked,) = [one for one in fit.estimate.findings if one.code == "likelihood-unchecked"]
+    assert "weighted rows" in unchecked.remedy
 
 
 def test_the_diagnostics_policy_holds_and_speaks_of_pymc(model, bayes):
