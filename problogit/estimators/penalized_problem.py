@@ -58,7 +58,8 @@ def check_existence(problem: Problem, prior: ResolvedPrior) -> None:
             infinite = [name for name in infinite if name != problem.terms[problem.intercept]]
         raise EstimationError(
             f"The penalized likelihood has no maximum: columns with a flat prior separate the data. {sentence} Give a "
-            f"proper prior, e.g. Normal(2.5, autoscale=True), to {_listed(infinite)}, or use Penalized(Jeffreys())."
+            f"proper prior, e.g. Normal(2.5, autoscale=True), to {_listed(infinite)}, or use Penalized(Jeffreys()) or "
+            "Bayes(Jeffreys())."
         )
 
 
@@ -80,9 +81,9 @@ def _check_constant(problem: Problem) -> None:
     which = problem.response.event if constant == 1.0 else problem.response.non_event
     raise EstimationError(
         f"The response {problem.response.name} is constant: all {problem.rows.n_obs} rows are {which!r}, and the prior "
-        "of the intercept is flat, so the penalized likelihood has no maximum. Use Penalized(Jeffreys()), or give the "
-        "intercept a proper prior, e.g. Penalized(Priors(Normal(2.5, autoscale=True), intercept=Normal(2.5))), or the "
-        "same prior in Bayes."
+        "of the intercept is flat, so the penalized likelihood has no maximum. Use Penalized(Jeffreys()) or "
+        "Bayes(Jeffreys()), or give the intercept a proper prior, e.g. Priors(Normal(2.5, autoscale=True), "
+        "intercept=Normal(2.5))."
     )
 
 
