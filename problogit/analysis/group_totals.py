@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit.analysis.predict import Coded
-from problogit.analysis.row_groups import groups_of, row_groups
+from problogit.analysis.row_groups import groups_of, labels_in, row_groups
 from problogit.analysis.total_draws import WeightedRows, group_sums
 from problogit.analysis.totals import ExpectedTotal, total_of, totalled_rows
 from problogit.data.columns import Labels
@@ -140,11 +140,11 @@ def _groups(
         values: Any = pd.Series(column.text() if isinstance(column, Labels) else column.values)
         values = values.mask(column.is_missing())
     else:
-        if not isinstance(by, (pd.Series, pd.Categorical, np.ndarray, Sequence)) or len(by) != coded.n_table:
+        values = labels_in(by)
+        if values is None or len(values) != coded.n_table:
             rule = f"must be the name of a column, or one label for each of the {coded.n_table} rows of the table"
             raise InputError(explain("by", rule, by))
         name = str(by.name) if isinstance(by, pd.Series) else "group"
-        values = pd.Series(by).reset_index(drop=True)
     codes, labels = groups_of(values)
     gone = np.delete(codes, coded.position)
     return codes[coded.position], np.bincount(gone, minlength=len(labels)), labels, name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +19,12 @@ from problogit.validation import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["groups_of", "row_groups"]
+__all__ = ["groups_of", "labels_in", "row_groups"]
 
 _FEW_VALUES = 12
 _BINS = 5
 _MOST_GROUPS = 200
+_EXACT = 1e15  # whole numbers up to here are written in full
 
 
 def row_groups(estimate: Estimate, by: Any) -> tuple[NDArray[np.int64], list[str], str]:
@@ -34,8 +35,8 @@ def row_groups(estimate: Estimate, by: Any) -> tuple[NDArray[np.int64], list[str
     estimate : Estimate
     by : str or array
         A column of the user's table, whether the model has it or not; a factor or column of the design; or one label
-        or number for each row in use (or, as a Series, for each row of the table). Numbers of more than 12 values are
-        cut into fifths.
+        or number for each row in use (or for each row of the table). Numbers of more than 12 values are cut into
+        fifths.
     """
     import pandas as pd
 
@@ -47,17 +48,31 @@ def row_groups(estimate: Estimate, by: Any) -> tuple[NDArray[np.int64], list[str
         return (*groups_of(values), by)
     if isinstance(by, str):
         return (*_of_design(estimate, by), by)
-    if isinstance(by, pd.Series) and len(by) != rows.n_obs and len(by) == len(rows.index):
-        by = by.iloc[rows.kept]
     name = str(by.name) if isinstance(by, pd.Series) else "values"
-    if not isinstance(by, (pd.Series, pd.Categorical, np.ndarray, Sequence)) or len(by) != rows.n_obs:
+    labels = labels_in(by)
+    if labels is not None and len(labels) != rows.n_obs and len(labels) == len(rows.index):
+        labels = labels.iloc[rows.kept].reset_index(drop=True)
+    if labels is None or len(labels) != rows.n_obs:
         rule = f"must be the name of a column or factor, or {rows.n_obs} labels, one for each row in use"
         raise InputError(explain("by", rule, by))
-    return (*groups_of(pd.Series(by).reset_index(drop=True)), name)
+    return (*groups_of(labels), name)
+
+
+def labels_in(by: Any) -> pd.Series[Any] | None:
+    """The labels of a Series, a list or an array of one dimension; None where it is something else."""
+    import pandas as pd
+
+    if isinstance(by, str) or not isinstance(by, (pd.Series, pd.Categorical, np.ndarray, Sequence)):
+        return None
+    if isinstance(by, np.ndarray) and by.ndim != 1:
+        return None
+    labels = pd.Series(by).reset_index(drop=True)
+    plain = labels.dtype != object or all(isinstance(label, Hashable) for label in labels)
+    return labels if plain else None
 
 
 def groups_of(values: pd.Series[Any]) -> tuple[NDArray[np.int64], list[str]]:
-    """The group of each value and the groups' labels; numbers of more than 12 values are cut into fifths."""
+    """The group of each value and the groups' labels, all different; numbers of more than 12 values make fifths."""
     import pandas as pd
 
     if values.isna().any():
@@ -69,7 +84,10 @@ def groups_of(values: pd.Series[Any]) -> tuple[NDArray[np.int64], list[str]]:
     codes, labels = pd.factorize(values, sort=True)
     if len(labels) > _MOST_GROUPS:
         raise InputError(explain("by", f"must make at most {_MOST_GROUPS} groups", f"{len(labels)} labels"))
-    return codes.astype(np.int64), [str(label) for label in labels]
+    texts = [str(label) for label in labels]
+    if len(set(texts)) < len(texts):  # 1 and "1"
+        texts = [repr(label) for label in labels]
+    return codes.astype(np.int64), texts
 
 
 def _of_design(estimate: Estimate, by: str) -> tuple[NDArray[np.int64], list[str]]:
@@ -106,16 +124,22 @@ def _of_numbers(values: Array) -> tuple[NDArray[np.int64], list[str]]:
     values = values + 0.0  # no minus zero
     found, codes = np.unique(values, return_inverse=True)
     if found.size <= _FEW_VALUES:
-        return codes.astype(np.int64), [f"{value:g}" for value in found]
+        return codes.astype(np.int64), _texts(found, 6)
     order = np.argsort(values, kind="stable")
     starts = bin_starts(values[order], np.ones(values.size), _BINS)
     place = np.searchsorted(starts, np.arange(values.size), side="right") - 1
     groups = np.empty(values.size, dtype=np.int64)
     groups[order] = place
     ends = np.append(starts[1:], values.size) - 1
-    ordered = values[order]
-    return groups, [_range(ordered[a], ordered[b]) for a, b in zip(starts, ends, strict=True)]
+    texts = _texts(values[order][np.concatenate([starts, ends])], 4)
+    pairs = zip(texts[: starts.size], texts[starts.size :], strict=True)
+    return groups, [low if low == high else f"{low} to {high}" for low, high in pairs]
 
 
-def _range(low: float, high: float) -> str:
-    return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+def _texts(values: Array, digits: int) -> list[str]:
+    """Whole numbers as they are, others with so many digits, or as many more as tell them apart."""
+    if (np.abs(values) < _EXACT).all() and (values == np.round(values)).all():
+        return [f"{value:.0f}" for value in values]
+    n_values = np.unique(values).size
+    every = ([f"{value:.{n}g}" for value in values] for n in range(digits, 18))
+    return next(texts for texts in every if len(set(texts)) == n_values)

@@ -135,3 +135,37 @@ def test_the_intervals_of_groups_cover():
         inside += [total.lower <= count <= total.upper for total, count in zip(every, seen, strict=True)]
     assert (inside / 250 > 0.915).all()
     assert (inside / 250 < 0.995).all()
+
+
+def test_labels_that_read_alike_stay_apart(study):
+    estimate, frame = study
+    half = np.arange(120) % 2
+    for labels, known in (
+        (np.where(half, 1_000_001, 1_000_002), ["1000001", "1000002"]),
+        (np.where(half, 0.1, 0.1 + 1e-9), ["0.1", "0.100000001"]),
+        (np.array([1, "1"], dtype=object)[half], ["1", "'1'"]),
+    ):
+        found = group_totals(estimate, labels, frame)
+        assert list(found.groups) == known
+        assert found.whole.mean == pytest.approx(sum(total.mean for total in found.groups.values()))
+    days = group_totals(estimate, 20_230_101 + np.arange(120), frame)
+    assert next(iter(days.groups)) == "20230101 to 20230124"
+    assert len(days.groups) == 5
+
+
+@pytest.mark.parametrize("by", [np.ones((120, 2)), [[1]] * 120, [{1}] * 119 + ["a"], [[1], [1, 2]] * 60])
+def test_labels_of_more_than_one_dimension_are_refused(study, by):
+    estimate, frame = study
+    with pytest.raises(
+        InputError, match="by must be the name of a column, or one label for each of the 120 rows"
+    ):
+        group_totals(estimate, by, frame)
+    with pytest.raises(InputError, match="by must be the name of a column or factor, or 120 labels"):
+        group_totals(estimate, by)
+
+
+def test_labels_may_be_those_of_the_table_where_rows_were_dropped():
+    data = pd.DataFrame({"y": [0, 1] * 10, "x": [np.nan, *np.arange(19.0)]})
+    fit = plg.fit("y ~ x", data)
+    labels = np.repeat(["a", "b"], 10)
+    assert fit.expected_totals(labels).groups == fit.expected_totals(labels[1:]).groups
