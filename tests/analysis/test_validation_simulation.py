@@ -1,9 +1,9 @@
 """Slope and AUC corrected for optimism against the truth, by the simulation whose figures the documentation quotes.
 
-Oracle: slope and AUC of each fit on 20 000 other rows (5 000 for posteriors). The mean over replicates is the same for
-few resamples as for many. The bounds are the bias that Efron's bootstrap has in samples of 150 rows (0.04 of a slope,
-0.01 of an AUC: Steyerberg et al. 2001, J. Clin. Epidemiol. 54:774, find it "nearly" unbiased) and three Monte Carlo
-standard errors.
+Oracle: slope and AUC of each fit against the true probabilities of 20 000 other rows (4 000 for posteriors). The mean
+over replicates is the same for few resamples as for many. The bounds are the bias that Efron's bootstrap may have in
+samples of 150 rows (0.04 of a slope, 0.01 of an AUC: Steyerberg et al. 2001, J. Clin. Epidemiol. 54:774, find it
+"nearly" unbiased) and three Monte Carlo standard errors.
 """
 
 from __future__ import annotations
@@ -36,11 +36,10 @@ def study():
 def test_corrected_slope_and_auc_are_nearly_unbiased_and_pooled_left_out_ones_are_not(
     study, method, replicates, resamples
 ):
-    table = study(method, replicates, resamples, 1, left_out=50)
+    table = study(method, replicates, resamples, 1, left_out=60)
     for figure, known in KNOWN.items():
         line = table.loc[figure]
         assert abs(line["bootstrap_bias"]) < known + 3 * line["bootstrap_mcse"], figure
         assert line["apparent"] - line["truth"] > 0.02
     slope = table.loc["slope"]
-    assert slope["left_out_bias"] < -0.02
-    assert abs(slope["bootstrap_bias"]) < abs(slope["left_out_bias"])
+    assert slope["left_out_bias"] < min(0.0, slope["bootstrap_bias"] - 0.05)
