@@ -143,7 +143,7 @@ def test_the_joint_p_value_is_uniform_over_the_simulations_themselves():
 
 
 def test_joining_cells_leaves_the_mcb_of_right_predictions_as_it_is():
-    """20 simulations on 4000 predictions against 300 on 500 cells, corrected: the error of each mean is near 2%."""
+    """20 simulations on 4000 predictions against 300 on 300 cells, corrected: the error of each mean is near 2%."""
     log_odds, y = sample(4000, 2)
     cells = cells_of(predictions(log_odds, y))
     random = np.random.default_rng(7)
