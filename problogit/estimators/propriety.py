@@ -70,10 +70,15 @@ def _unbounded_terms(problem: Problem) -> dict[str, str]:
 
 
 def _flat_dimension(problem: Problem, tails: Array) -> int:
-    """Dimension in which the flat coefficients can grow along separating directions while the others are given."""
+    """Dimension in which the flat coefficients can grow along separating directions while the others are given.
+
+    At most that; where the rank leaves columns out, flat ones may be among them, and all are counted.
+    """
     maximum = problem.maximum
     if maximum.separation is None:
         return 0
+    if maximum.aliases.dropped.size:
+        return int(np.count_nonzero(tails == 0))
     span = maximum.separation.cone.span
     others = span[tails[maximum.aliases.kept] > 0]
     return int(span.shape[1] - (np.linalg.matrix_rank(others) if others.size else 0))
@@ -84,14 +89,16 @@ def _check_heavy_tails(problem: Problem, prior: ResolvedPrior | ResolvedHierarch
     k = _flat_dimension(problem, tails)
     terms = np.array(problem.terms)
     unbounded = _unbounded_terms(problem) if k else {}
-    heavy = np.flatnonzero((tails > 0) & (tails <= k) & np.isin(terms, list(unbounded)))
+    aliased = [problem.terms[j] for j in problem.maximum.aliases.dropped]
+    heavy = np.flatnonzero((tails > 0) & (tails <= k) & np.isin(terms, [*unbounded, *aliased]))
     if not heavy.size:
         return
     alone = [j for j in heavy if _improper_alone(problem, tails, j)]
     together = np.sort(tails[heavy])[:2].sum() <= k and heavy.size > 1
     if not alone and not together:
         return
-    flat = [term for term in unbounded if tails[problem.terms.index(term)] == 0]
+    is_flat = {term for term, df in zip(problem.terms, tails, strict=True) if df == 0}
+    flat = [term for term in unbounded if term in is_flat] or sorted(is_flat)
     exists = "does not exist" if alone else "need not exist"
     raise EstimationError(
         f"The posterior {exists}: the data are separated and the prior of {listed(flat)} is flat, which takes tails of "

@@ -52,6 +52,17 @@ def test_predictors_that_separate_together_have_the_product_of_their_tails():
         checked([A, ALONE], TOGETHER, plg.Priors(plg.Cauchy(2.5), terms={"x0": plg.Normal(1.0)}))
 
 
+def test_a_solitary_separator_among_more_columns_than_rows_is_found():
+    """The rank leaves out the last columns, which the prior keeps."""
+    noise = np.random.default_rng(1).normal(size=(50, 40))
+    with pytest.raises(EstimationError, match=r"does not exist.*for x50 \(a Cauchy"):
+        checked([*noise, ALONE], TOGETHER, plg.Cauchy(2.5))
+    checked([*noise, A], TOGETHER, plg.Cauchy(2.5))
+    late = plg.Priors(plg.Cauchy(2.5), terms={"x50": plg.Flat()}, intercept=plg.Normal(5.0))
+    with pytest.raises(EstimationError, match=r"does not exist.*for x49 \(a Cauchy"):
+        checked([*noise[:49], ALONE - 1.5, A], TOGETHER, late)  # about zero: no intercept is needed
+
+
 def test_tails_too_heavy_even_together_are_refused():
     with pytest.raises(EstimationError, match=r"need not exist.*for x0, x1 "):
         checked([A, B], TOGETHER, plg.StudentT(0.4, 2.5))
