@@ -7,7 +7,7 @@ Net benefit, its band and its rivals over a range of thresholds, judged out of s
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from problogit.analysis.decision_frames import (
     ranges,
 )
 from problogit.analysis.decision_judged import Together, judge_together
+from problogit.analysis.decisions import threshold_of
 from problogit.analysis.net_benefit import Calls, calls_of, drawn_calls
 from problogit.data.rows import Array
 from problogit.errors import InputError, explain
@@ -125,7 +126,7 @@ def decision_curve(  # noqa: PLR0913 - the keywords of a curve are a contract
     ----------
     fits : Fit, mapping of label to Fit, or sequence of Fit
         Of the same rows, unless `data` is given.
-    thresholds : float or sequence of float, optional
+    thresholds : float, Costs or sequence of them, optional
         Strictly between 0 and 1; 0.01, 0.02, ... 0.99 without them.
     data : table, optional
         New data with predictors and response.
@@ -192,10 +193,11 @@ def _thresholds(given: Any) -> Array:
     """Rising thresholds, each once."""
     if given is None:
         return np.arange(1, 100) / 100
-    listed = [given] if np.isscalar(given) else list(given)
+    several = isinstance(given, Iterable) and not isinstance(given, str) and getattr(given, "ndim", 1) > 0
+    listed = list(given) if several else [given]
     if not listed:
         raise InputError(explain("thresholds", "must hold at least one threshold", given))
-    return np.unique([check_probability("thresholds", one) for one in listed])
+    return np.unique([threshold_of(one, "thresholds") for one in listed])
 
 
 def _harms(harm: float | Mapping[str, float], estimates: Mapping[str, Estimate]) -> dict[str, float]:

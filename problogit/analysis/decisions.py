@@ -59,9 +59,9 @@ class Costs:
         return float(self.false_positive / total)
 
 
-def threshold_of(threshold: float | Costs) -> float:
+def threshold_of(threshold: float | Costs, name: str = "threshold") -> float:
     """The probability from which on an event is called, strictly between 0 and 1."""
-    return threshold.threshold if isinstance(threshold, Costs) else check_probability("threshold", threshold)
+    return threshold.threshold if isinstance(threshold, Costs) else check_probability(name, threshold)
 
 
 def cut_points(thresholds: Array | float) -> Array:

@@ -20,7 +20,7 @@ from problogit.analysis.effects_needed import needed_columns
 from problogit.analysis.effects_notes import effect_notes
 from problogit.analysis.effects_rows import EffectRows, Set
 from problogit.analysis.effects_scales import SCALES, Effects, effects_of
-from problogit.analysis.effects_sources import Groups, open_groups, open_rows
+from problogit.analysis.effects_sources import Groups, open_groups, open_rows, uncounted_roles
 from problogit.analysis.effects_variables import Variable, at_combinations, known_variables, profile
 from problogit.core.coefficients import CoefficientDistribution, check_kind
 from problogit.data.rows import Array
@@ -61,6 +61,8 @@ def effects(  # noqa: PLR0913 - the keywords of `Fit.effects` are a contract
         The fit holds no table and none is given.
     """
     check_choice("kind", kind, KINDS)
+    if not isinstance(extrapolate, bool):
+        raise InputError(explain("extrapolate", "must be True or False", extrapolate))
     prob = check_probability("prob", prob)
     check_kind(interval, estimate.predictor.kinds)
     rows = open_rows(estimate, data)
@@ -76,7 +78,9 @@ def effects(  # noqa: PLR0913 - the keywords of `Fit.effects` are a contract
     base: dict[Scene, Cell] = {}
     lines = [line for listed in contrasts for line in question.lines(listed, base)]
     frame = _frame(kind, lines, question)
-    notes = effect_notes(estimate, rows, question.view, [line.found for line in lines])
+    notes = effect_notes(
+        estimate, rows, uncounted_roles(estimate, data), question.view, [line.found for line in lines]
+    )
     frame.attrs.update(prob=prob, kind=kind, event=estimate.problem.response.describe(), notes=notes)
     if where.held is not None:
         frame.attrs["at"] = where.held

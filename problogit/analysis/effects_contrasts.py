@@ -168,6 +168,8 @@ def _two(variable: Variable, how: Any, extrapolate: bool) -> tuple[Any, Any]:
         rule = f"must be a pair (from, to) for {variable.name!r}"
         raise InputError(explain("variables", rule, how))
     low, high = (variable.value("variables", value, extrapolate) for value in how)
+    if low == high:
+        raise InputError(explain("variables", f"must change {variable.name!r}", how))
     return low, high
 
 

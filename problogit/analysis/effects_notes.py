@@ -22,10 +22,16 @@ _PRIOR = "Fit the same model with Penalized(Jeffreys()), another proper prior, o
 
 
 def effect_notes(
-    estimate: Estimate, rows: EffectRows, view: View, found: Sequence[Effects]
+    estimate: Estimate,
+    rows: EffectRows,
+    uncounted: Sequence[str],
+    view: View,
+    found: Sequence[Effects],
 ) -> tuple[str, ...]:
     """Full sentences; a warning too where an effect itself is missing."""
     notes = []
+    if uncounted:
+        notes.append(f"Each of these rows counts once: the data do not give their {' and '.join(uncounted)}.")
     if rows.n_missing:
         notes.append(f"{rows.n_missing} rows with missing values or without weight are left out.")
     if view.thinned > 1:

@@ -20,7 +20,7 @@ from problogit.data.table import Source, unknown_column
 from problogit.errors import DataError, DataNotSavedError, InputError, explain
 from problogit.estimate import Estimate
 
-__all__ = ["Groups", "open_groups", "open_rows"]
+__all__ = ["Groups", "open_groups", "open_rows", "uncounted_roles"]
 
 
 def open_rows(estimate: Estimate, data: Any) -> EffectRows:
@@ -125,6 +125,16 @@ def _new_rows(design: FormulaDesign, data: Any) -> FormulaRows:
         design,
         {name: table.columns[name].take(kept) for name in design.variables},
     )
+
+
+def uncounted_roles(estimate: Estimate, data: Any) -> tuple[str, ...]:
+    """Of trials and weights those that the fit has and new data do not give: there every row counts once."""
+    design = estimate.problem.design
+    if data is None or not isinstance(design, FormulaDesign):
+        return ()
+    names, roles = open_source(data).names, design.roles
+    named = [role for role in roles.given if role != "offset" and role not in roles.constants]
+    return tuple(role for role in named if roles.columns.get(role) not in names)
 
 
 def _read(source: Source, wanted: tuple[str, ...]) -> Any:

@@ -133,7 +133,9 @@ def _remedy(estimate: Estimate, known: Mapping[str, Variable], name: Any) -> str
     if name in estimate.problem.design.variables:
         return "It holds neither numbers nor labels, so that it cannot be changed."
     close = nearest(name, known)
-    return f"Did you mean {close!r}?" if close else f"There are {listed(list(known), 12)}."
+    if close:
+        return f"Did you mean {close!r}?"
+    return f"There are {listed(list(known), 12)}." if known else "This model has none."
 
 
 def at_combinations(

@@ -47,7 +47,7 @@ class ExpectedTotal:
     parameters : str
         Kind of uncertainty of the coefficients behind it, e.g. ``"confidence-wald"``.
     n_rows, n_missing : int
-        Rows that are summed; rows left out because a predictor is missing.
+        Rows that are summed; rows left out because of missing values, or among the training rows without weight.
     parameter_sd, bernoulli_sd : float
         The two parts: of the expected total over the coefficients; of the outcomes, the root of their mean variance
         over the coefficients.
@@ -81,7 +81,7 @@ class ExpectedTotal:
     def __str__(self) -> str:
         """One sentence."""
         rows = f"{self.n_rows} row" + ("s" if self.n_rows != 1 else "")
-        missing = f" ({self.n_missing} more have missing predictors)" if self.n_missing else ""
+        missing = f" ({self.n_missing} more left out: missing values or no weight)" if self.n_missing else ""
         start = f"Expected total over {rows}{missing}: {self.mean:.4g}"
         if self.interval == "none":
             return f"{start}; no interval: {self.reason}"

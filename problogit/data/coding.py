@@ -195,8 +195,8 @@ class Categorical(Factor):
         )
         message = (
             f"column {self.column!r} holds {'a level' if len(found) == 1 else 'levels'} that the training data did not "
-            f"have: {levels} ({show_rows(index, rows)}); known are {known}. Ask for unseen='nan' (no prediction there) "
-            "or for unseen='average' (the average of the known levels)."
+            f"have: {levels} ({show_rows(index, rows)}); known are {known}. Leave these rows out, or ask predict() or "
+            "classify() for unseen='nan' (no prediction there) or unseen='average' (the average of the known levels)."
         )
         return UnseenLevelError(message, self.column, found, labelled)
 

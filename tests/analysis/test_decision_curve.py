@@ -273,6 +273,8 @@ def test_a_fit_that_is_of_no_use_says_so():
         ({"thresholds": [0.2, 20]}, r"For 20% write 0.2"),
         ({"thresholds": []}, "thresholds must hold at least one"),
         ({"thresholds": ["a"]}, "thresholds must be a finite number"),
+        ({"thresholds": object()}, "thresholds must be a finite number"),
+        ({"thresholds": np.array(0.3)}, "thresholds must be a finite number"),
         ({"harm": -0.1}, "harm must not be negative"),
         ({"harm": np.nan}, "harm must be a finite number"),
         ({"prevalence": 0}, "prevalence must lie strictly between 0 and 1"),
@@ -287,6 +289,13 @@ def test_bad_arguments_are_named(fit, arguments, message):
         arguments = {**arguments, "data": exam(20)}
     with pytest.raises(InputError, match=message):
         fit.decision_curve(**arguments)
+
+
+def test_costs_are_thresholds(fit):
+    found = fit.decision_curve([0.5, plg.Costs(1, 4)], resample="apparent").frame
+    assert sorted(set(found["threshold"])) == [0.2, 0.5]
+    alone = fit.decision_curve(plg.Costs(1, 4), resample="apparent").frame
+    assert set(alone["threshold"]) == {0.2}
 
 
 def test_one_class_only_is_refused(fit):

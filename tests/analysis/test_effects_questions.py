@@ -47,6 +47,9 @@ def fit() -> plg.Fit:
         ({"variables": {"hours": "tall"}}, "'minmax'"),
         ({"variables": {"hours": 0}}, "must change 'hours'"),
         ({"variables": {"hours": [1]}}, "pair"),
+        ({"variables": {"hours": (3, 3)}}, "must change 'hours'"),
+        ({"variables": {"school": ("east", "east")}}, "must change 'school'"),
+        ({"extrapolate": "yes"}, "extrapolate must be True or False"),
         ({"variables": {"hours": (1, 900)}}, "extrapolate=True"),
         ({"variables": {"hours": 1}, "kind": "slope"}, "dY/dX"),
         ({"at": {"age": 99}}, "within the training data, 15 to 39"),
@@ -75,6 +78,19 @@ def test_each_wrong_question_has_one_clear_answer(fit, arguments, words):
 def test_what_is_not_a_predictor_has_no_effect(name, role):
     with pytest.raises(InputError, match=f"It is the {role} of this model"):
         counted().effects(name)
+
+
+def test_a_model_without_predictors_says_so():
+    with pytest.raises(InputError, match="received 'hours'. This model has none"):
+        plg.fit("passed ~ 1", exam(), event="yes").effects("hours")
+
+
+def test_new_rows_without_the_weights_of_the_fit_count_once_and_it_is_said():
+    data = exam().dropna().assign(times=2)
+    fit = plg.fit("passed ~ hours", data, event="yes", weights="times")
+    assert fit.effects(data=data).attrs["notes"] == ()
+    found = fit.effects(data=data.drop(columns="times"))
+    assert found.attrs["notes"] == ("Each of these rows counts once: the data do not give their weights.",)
 
 
 def test_the_variable_inside_a_response_is_the_response():

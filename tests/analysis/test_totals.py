@@ -287,7 +287,7 @@ def test_values_by_column_and_by_array_agree_and_missing_rows_are_counted(mle):
     by_name, by_array = (expected_total(mle, frame, value) for value in ("cost", np.arange(120.0)))
     assert by_name == by_array
     assert (by_name.n_rows, by_name.n_missing) == (119, 1)
-    assert "1 more have missing predictors" in str(by_name)
+    assert "(1 more left out: missing values or no weight)" in str(by_name)
 
 
 def test_the_interval_stays_within_what_the_rows_can_give():
