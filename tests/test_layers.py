@@ -62,7 +62,7 @@ LAYERS = (
     ("estimators", "estimators.*", "arviz_io"),
     ("analysis", "analysis.*"),
     ("plots", "plots.*", "tables", "tables.*", "report", "report.*", "persistence", "codec"),
-    ("model", "fit", "recalibrated", "results"),
+    ("model", "fit", "readings", "readings.*", "recalibrated", "results"),
     ("cli", "command_helpers", "demo", "sklearn", "__main__", ""),
 )
 
