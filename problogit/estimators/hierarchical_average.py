@@ -69,7 +69,10 @@ def average_from(view: View, before: Average | None) -> Average | None:
     X = as_dense(like.local(slice(0, like.n_rows)))
     last = -np.inf
     for _ in range(_STEPS):
-        now = _step(view, X, now.mean, now.information, bend)
+        try:
+            now = _step(view, X, now.mean, now.information, bend)
+        except np.linalg.LinAlgError:  # no curvature is left where the data are separated by far
+            return None
         if abs(now.log_evidence - last) < _STILL:
             return now
         last = now.log_evidence

@@ -35,7 +35,7 @@ _THETA = np.linspace(-12.0, 6.0, 721)
 _TRACED = np.array(
     [[-4.6], [4.0]]
 )  # theta between which a shared scale is traced: 0.01 to 4 times the prior's own
-_VALUES = 11
+_VALUES, _FEWEST = 11, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +94,9 @@ def find_shape(problem: Problem, prior: ResolvedHierarchy) -> Found:
         if np.all(np.abs(logs - last) < _STILL):
             break
     traces = {
-        position: _trace(problem, prior, logs, position)
+        position: trace
         for position, block in enumerate(prior.blocks)
-        if block.mixture.shared
+        if block.mixture.shared and (trace := _trace(problem, prior, logs, position)) is not None
     }
     theta = [
         _where(prior.blocks[i], traces[i]) if i in traces else (shape.theta, shape.theta_width)
@@ -140,7 +140,8 @@ def _log_shared(block: ScaledBlock, theta: Array) -> Array:
     return np.asarray(block.mixture.log_scales(theta)[:, 0] - np.log(block.mixture.factor[0]))
 
 
-def _trace(problem: Problem, prior: ResolvedHierarchy, logs: Array, position: int) -> _Trace:
+def _trace(problem: Problem, prior: ResolvedHierarchy, logs: Array, position: int) -> _Trace | None:
+    """None where the approximations settle at fewer scales than a spline takes: the parabola has to do."""
     block, own = prior.blocks[position], _places(prior)[position]
     low, high = _log_shared(block, _TRACED)
     values = np.linspace(float(low), float(high), _VALUES)
@@ -152,7 +153,7 @@ def _trace(problem: Problem, prior: ResolvedHierarchy, logs: Array, position: in
         if found is None:
             break
         averages.append(found)
-    return _Trace(values[: len(averages)], averages)
+    return _Trace(values[: len(averages)], averages) if len(averages) >= _FEWEST else None
 
 
 def _where(block: ScaledBlock, trace: _Trace) -> tuple[Array, Array]:

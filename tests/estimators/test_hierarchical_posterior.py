@@ -346,3 +346,14 @@ def test_where_no_column_is_left_for_a_learned_scale_there_is_none(prior):
         found = method.estimate(this.problem)
     assert not found.details.hyperparameters
     assert np.isfinite(found.coefficients.flat).all()
+
+
+@pytest.mark.parametrize("unit", [1e3, 1e6])
+def test_separated_data_in_large_units_have_coordinates(unit):
+    """Nothing settles at any scale: the likelihood has no curvature left where the mass lies."""
+    X = np.random.default_rng(0).normal(size=(40, 2)) * unit
+    this = plg.LogitModel.from_arrays(X, (X[:, 0] > 0).astype(int)).problem
+    target = whiten_hierarchy(this, plg.Normal(plg.HalfNormal(1.0)).hierarchy(this))
+    value, gradient = target.evaluate(np.zeros(target.size))
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
