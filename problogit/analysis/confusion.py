@@ -260,9 +260,15 @@ class _Cells:
         if whole == 0:
             return Rate(name, math.nan, math.nan, math.nan, "none", 0.0)
         share = min(1.0, float(weights @ cases) / whole)
-        n = whole if self.judged.frequency else whole**2 / float(weights**2 @ among)
+        n = self._effective(among)
         lower, upper = proportion_interval(share, n, self.prob, self.interval)
         return Rate(name, share, lower, upper, f"confidence-{self.interval}", n)
+
+    def _effective(self, among: NDArray[np.float64]) -> float:
+        """Trials, or Kish's effective number of them under weights that are no copies."""
+        weights = self.judged.weights
+        whole = float(weights @ among)
+        return whole if self.judged.frequency else whole**2 / float(weights**2 @ among)
 
     def costs(self, costs: Costs) -> tuple[Rate, ...]:
         """Mean costs of a trial: of these decisions, of calling every one, of calling none."""
@@ -281,7 +287,7 @@ class _Cells:
         error = ratio_error(cost, mean, judged.trials, judged.weights, frequency=judged.frequency)
         half = float(ndtri((1 + self.prob) / 2)) * error
         known = "none" if math.isnan(half) else "confidence-wald"
-        return Rate(name, mean, max(0.0, mean - half), mean + half, known, whole)
+        return Rate(name, mean, max(0.0, mean - half), mean + half, known, self._effective(judged.trials))
 
 
 def proportion_interval(share: float, n: float, prob: float, kind: str = "wilson") -> tuple[float, float]:

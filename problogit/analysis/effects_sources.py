@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from problogit.analysis.effects_rows import EffectRows, FormulaRows, MatrixRows
 from problogit.analysis.predict import coded_rows
-from problogit.analysis.row_groups import groups_of, row_groups
+from problogit.analysis.row_groups import column_labels, groups_of, row_groups
 from problogit.core.coefficients import as_dense
-from problogit.data.columns import Labels
 from problogit.data.formula_design import FormulaDesign
 from problogit.data.rows import Array
 from problogit.data.sources import open_source
@@ -180,11 +179,6 @@ def open_groups(estimate: Estimate, rows: EffectRows, data: Any, by: Any) -> Gro
 
 
 def _of_column(rows: EffectRows, data: Any, by: str) -> Groups:
-    import pandas as pd
-
-    table = open_source(data).read((by,))
-    column = table.columns[by]
-    values: Any = pd.Series(column.text() if isinstance(column, Labels) else column.values)
-    values = values.mask(column.is_missing())
+    values = column_labels(open_source(data).read((by,)).columns[by])
     codes, labels = groups_of(values.iloc[rows.kept].reset_index(drop=True))
     return Groups(codes, tuple(labels), by)

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from problogit.analysis.predict import Coded
-from problogit.analysis.row_groups import groups_of, labels_in, row_groups
+from problogit.analysis.row_groups import column_labels, groups_of, labels_in, row_groups
 from problogit.analysis.total_draws import WeightedRows, group_sums
 from problogit.analysis.totals import ExpectedTotal, total_of, totalled_rows
-from problogit.data.columns import Labels
 from problogit.data.rows import Array
 from problogit.data.sources import open_source
 from problogit.errors import InputError, explain
@@ -136,15 +135,13 @@ def _groups(
             close = nearest(by, source.names)
             remedy = f"Did you mean {close!r}?" if close else ""
             raise InputError(explain("by", "must be a column of the data", by, remedy))
-        column, name = source.read([by]).columns[by], by
-        values: Any = pd.Series(column.text() if isinstance(column, Labels) else column.values)
-        values = values.mask(column.is_missing())
+        values, name = column_labels(source.read([by]).columns[by]), by
     else:
-        values = labels_in(by)
-        if values is None or len(values) != coded.n_table:
+        given = labels_in(by)
+        if given is None or len(given) != coded.n_table:
             rule = f"must be the name of a column, or one label for each of the {coded.n_table} rows of the table"
             raise InputError(explain("by", rule, by))
-        name = str(by.name) if isinstance(by, pd.Series) else "group"
+        values, name = given, str(by.name) if isinstance(by, pd.Series) else "group"
     codes, labels = groups_of(values)
     gone = np.delete(codes, coded.position)
     return codes[coded.position], np.bincount(gone, minlength=len(labels)), labels, name

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from problogit.analysis.binned import bin_starts
 from problogit.core.coefficients import as_dense
-from problogit.data.columns import Labels
+from problogit.data.columns import Column, Labels
 from problogit.data.rows import Array
 from problogit.errors import InputError, explain
 from problogit.estimate import Estimate
@@ -19,7 +19,7 @@ from problogit.validation import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["groups_of", "labels_in", "row_groups"]
+__all__ = ["column_labels", "groups_of", "labels_in", "row_groups"]
 
 _FEW_VALUES = 12
 _BINS = 5
@@ -42,10 +42,7 @@ def row_groups(estimate: Estimate, by: Any) -> tuple[NDArray[np.int64], list[str
 
     rows = estimate.problem.rows
     if isinstance(by, str) and rows.groups is not None and by in rows.groups.names:
-        column = rows.groups.column(by, rows.kept)
-        values: Any = pd.Series(column.text() if isinstance(column, Labels) else column.values, name=by)
-        values = values.mask(column.is_missing())
-        return (*groups_of(values), by)
+        return (*groups_of(column_labels(rows.groups.column(by, rows.kept))), by)
     if isinstance(by, str):
         return (*_of_design(estimate, by), by)
     name = str(by.name) if isinstance(by, pd.Series) else "values"
@@ -56,6 +53,14 @@ def row_groups(estimate: Estimate, by: Any) -> tuple[NDArray[np.int64], list[str
         rule = f"must be the name of a column or factor, or {rows.n_obs} labels, one for each row in use"
         raise InputError(explain("by", rule, by))
     return (*groups_of(labels), name)
+
+
+def column_labels(column: Column) -> pd.Series[Any]:
+    """The values of a column as labels, missing where they are."""
+    import pandas as pd
+
+    values: Any = pd.Series(column.text() if isinstance(column, Labels) else column.values)
+    return cast("pd.Series[Any]", values.mask(column.is_missing()))
 
 
 def labels_in(by: Any) -> pd.Series[Any] | None:

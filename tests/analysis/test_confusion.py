@@ -106,6 +106,8 @@ def test_importance_weights_have_kish_s_number_of_trials():
     share = found.true_positives / w[y == 1].sum()
     expected = proportion_interval(share, n, 0.95)
     assert (found.rate("sensitivity").lower, found.rate("sensitivity").upper) == pytest.approx(expected)
+    cost = fit.confusion(plg.Costs(1, 2), resample="apparent").rate("expected_cost")
+    assert cost.n == pytest.approx(w.sum() ** 2 / (w**2).sum())
     equal = plg.fit("y ~ x", frame.assign(y=y, w=2.0), weights="w", weights_type="importance")
     plain = plg.fit("y ~ x", frame.assign(y=y))
     one, other = (each.confusion(resample="apparent").frame["upper"] for each in (equal, plain))
