@@ -152,12 +152,11 @@ def decision_curve(  # noqa: PLR0913 - the keywords of a curve are a contract
         Thresholds or a prevalence outside (0, 1), a negative harm, outcomes that are all equal, fits of other rows.
     """
     estimates = label_estimates(fits)
-    cuts = _thresholds(thresholds)
+    _check_fits(estimates, data)
+    cuts, harms = _thresholds(thresholds), _harms(harm, estimates)
     check_probability("prob", prob)
     if prevalence is not None:
         check_probability("prevalence", prevalence)
-    harms = _harms(harm, estimates)
-    _check_labels(estimates, data)
 
     def shares(log_odds: Array, successes: Array, trials: Array, weights: Array) -> Array:
         """What net benefit is a linear function of."""
@@ -169,13 +168,11 @@ def decision_curve(  # noqa: PLR0913 - the keywords of a curve are a contract
     first = next(iter(together.judged.values()))
     taken = np.array(list(harms.values()))
     values, uncertain = benefits(point, cuts, taken), benefits(drawn, cuts, taken)
-    labels = tuple(estimates)
-    frame = curve_frame(labels, point, values, uncertain, cuts, prob)
-    frame["n_called"] = _counts(together, cuts)
+    frame = curve_frame(tuple(estimates), point, values, uncertain, cuts, prob)
     return DecisionCurveResult(
-        frame=frame,
-        best=best_frame(labels, values, uncertain, cuts),
-        labels=labels,
+        frame=frame.assign(n_called=_counts(together, cuts)),
+        best=best_frame(tuple(estimates), values, uncertain, cuts),
+        labels=tuple(estimates),
         modelled=next(iter(estimates.values())).problem.response.describe(),
         method=together.how,
         kind="optimism" if together.optimism else first.kind,
@@ -216,7 +213,7 @@ def _harms(harm: float | Mapping[str, float], estimates: Mapping[str, Estimate])
     return found
 
 
-def _check_labels(estimates: Mapping[str, Estimate], data: Any) -> None:
+def _check_fits(estimates: Mapping[str, Estimate], data: Any) -> None:
     """Refuse fits that cannot share one curve, and labels that would hide one."""
     if not estimates:
         raise InputError(explain("fits", "must hold at least one fit", {}))
