@@ -16,7 +16,7 @@ import numpy as np
 
 from problogit.analysis.effects_averages import Cell, Scene, Shares, View, average, view_of
 from problogit.analysis.effects_contrasts import KINDS, Contrast, Request, contrasts_of, read_request
-from problogit.analysis.effects_needed import needed_columns
+from problogit.analysis.effects_needed import NEEDED, needed_columns
 from problogit.analysis.effects_notes import effect_notes
 from problogit.analysis.effects_rows import EffectRows, Set
 from problogit.analysis.effects_scales import SCALES, Effects, effects_of
@@ -36,7 +36,7 @@ __all__ = ["EffectKind", "effects"]
 EffectKind = Literal["difference", "ratio", "lift", "odds_ratio", "number_needed", "slope", "probability"]
 _CELLS = 500_000_000  # rows x draws x scenes: several seconds
 _FEWEST = 500
-_OWN = ("variable", "contrast", "estimate", "std_error", "lower", "upper", "interval", "n")
+_OWN = ("variable", "contrast", "estimate", "std_error", "lower", "upper", "interval", "n", *NEEDED)
 
 
 def effects(  # noqa: PLR0913 - the keywords of `Fit.effects` are a contract
@@ -72,7 +72,7 @@ def effects(  # noqa: PLR0913 - the keywords of `Fit.effects` are a contract
     contrasts = [_contrasts(kind, request, rows, where, extrapolate) for request in requests]
     n_scenes = len(where.places) * sum(len(listed) + 1 for listed in contrasts)
     view = view_of(estimate.predictor, max(_FEWEST, _CELLS // max(1, where.rows.n_rows * n_scenes)))
-    groups = open_groups(estimate, where.rows, data, by)
+    groups = _groups(estimate, where, data, by)
     named = frozenset(request.variable.name for request in requests if request.named)
     question = _Question(kind, estimate.predictor, view, where, groups, known, named, prob, interval)
     base: dict[Scene, Cell] = {}
@@ -126,6 +126,14 @@ def _where(
         rule = f"must be left out with at={at!r}, which makes one row of all"
         raise InputError(explain("by", rule, by))
     return _Where(rows.one(held), [{}], held)
+
+
+def _groups(estimate: Estimate, where: _Where, data: Any, by: Any) -> Groups:
+    groups = open_groups(estimate, where.rows, data, by)
+    if groups.name in where.places[0]:
+        rule = "must divide the rows by another variable than those that `at` sets"
+        raise InputError(explain("by", rule, groups.name))
+    return groups
 
 
 def _contrasts(

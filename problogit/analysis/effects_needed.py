@@ -13,7 +13,9 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["needed_columns"]
+__all__ = ["NEEDED", "needed_columns"]
+
+NEEDED = ("through_infinity", "in_words")
 
 
 def needed_columns(frame: pd.DataFrame, prob: float) -> pd.DataFrame:

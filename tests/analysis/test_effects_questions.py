@@ -60,6 +60,10 @@ def fit() -> plg.Fit:
         ({"at": 30}, "must be a mapping"),
         ({"variables": "school", "at": {"school": "west"}}, "must leave 'school' free"),
         ({"at": "mean", "by": "school"}, "makes one row of all"),
+        (
+            {"variables": "age", "at": {"school": ["east", "west"]}, "by": "school"},
+            "another variable than those",
+        ),
         ({"by": "scool"}, "Did you mean 'school'"),
         ({"kind": "diference"}, "Did you mean 'difference'"),
         ({"prob": 95}, "write 0.95"),
@@ -83,6 +87,13 @@ def test_what_is_not_a_predictor_has_no_effect(name, role):
 def test_a_model_without_predictors_says_so():
     with pytest.raises(InputError, match="received 'hours'. This model has none"):
         plg.fit("passed ~ 1", exam(), event="yes").effects("hours")
+
+
+def test_a_column_of_the_user_s_hides_none_of_the_table():
+    data = exam().dropna().assign(in_words=lambda d: d["school"])
+    found = plg.fit("passed ~ hours", data, event="yes").effects(kind="number_needed", by="in_words")
+    assert found["in_words (data)"].tolist() == sorted(set(data["school"]))
+    assert found["in_words"].str.contains("every").all()
 
 
 def test_new_rows_without_the_weights_of_the_fit_count_once_and_it_is_said():
