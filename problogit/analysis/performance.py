@@ -16,12 +16,13 @@ falls below 0 where the event rate alone would have been better. rms recalibrate
 
 Probabilities of exactly 0 and 1 (separated fits) count in scores and ranks as they are. In the slope of a resample
 those that were right count for nothing; one that was wrong makes it 0, the limit of the slope as predictions grow to
-infinity. On new data slope and intercepts leave them out, as elsewhere in problogit, and that is said.
+infinity. Predictions that separate the outcomes have no slope here: an infinite one would make every mean infinite. On
+new data slope and intercepts leave them out, as elsewhere in problogit, and that is said.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit, logit, ndtri, xlogy
@@ -142,20 +143,26 @@ def _in_the_large(log_odds: Array, events: Array, total: Array) -> float:
 
 
 def limiting_line(log_odds: Array, successes: Array, trials: Array, weights: Array) -> Line:
-    """The line through all predictions, those of exactly 0 or 1 by their limit.
+    """The line through all predictions, those of exactly 0 or 1 by their limit; no infinite slope, NaN instead.
 
     Where such a one was wrong the slope is 0 and what remains is the event rate.
     """
     finite = np.isfinite(log_odds)
     if finite.all():
-        return recalibration_line(log_odds, successes, trials, weights)
+        return _without_infinity(recalibration_line(log_odds, successes, trials, weights))
     sure = ~finite
     expected = np.where(log_odds[sure] > 0, trials[sure], 0.0)
     if np.all(successes[sure] == expected):
-        return recalibration_line(log_odds[finite], successes[finite], trials[finite], weights[finite])
+        return _without_infinity(
+            recalibration_line(log_odds[finite], successes[finite], trials[finite], weights[finite])
+        )
     n, rate = float(weights @ trials), float(weights @ successes) / float(weights @ trials)
     with np.errstate(divide="ignore"):
         return Line(float(logit(rate)), 0.0, -n * _entropy(rate))
+
+
+def _without_infinity(line: Line) -> Line:
+    return line if np.isfinite(line.slope) else replace(line, slope=np.nan)
 
 
 def external_measures(judged: Judged, prob: float = 0.95) -> tuple[Measure, ...]:

@@ -24,6 +24,7 @@ from problogit.analysis.performance import limiting_line
 from problogit.analysis.recalibration_maps import LineMap
 from problogit.analysis.recalibration_steps import Step
 from problogit.analysis.validation import bootstrapped_method
+from problogit.analysis.validation_notes import missing_notes
 from problogit.core.null import null_intercept
 from problogit.data.rows import Array
 from problogit.errors import CalibrationWarning, NotAvailableError
@@ -77,7 +78,7 @@ def shrink(
         problem.sample.nobs,
         round(problem.sample.n_events),
         float(rows.weights @ rows.successes) / float(rows.weights @ rows.trials),
-        (*notes, *found.notes),
+        (*notes, *found.notes, *missing_notes(found, ("slope",))),
         optimism=found,
     )
 
@@ -101,8 +102,13 @@ def shrunken_line(problem: Problem, own: Array, found: Optimism) -> tuple[LineMa
     corrected = float(found.corrected[0])
     if not np.isfinite(corrected):
         raise NotAvailableError(
-            "The predictions of the fit are all equal, or the bootstrap found no slope: there is nothing to shrink by. "
-            + " ".join(found.notes)
+            " ".join(
+                (
+                    "The predictions of the fit are all equal, or separate the outcomes: there is no slope to shrink "
+                    "by. Recalibrate on new data.",
+                    *found.notes,
+                )
+            )
         )
     slope = float(np.clip(corrected, 0.0, 1.0))
     notes = []

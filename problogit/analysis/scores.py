@@ -7,7 +7,7 @@ event rate, predicted for everyone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -156,7 +156,8 @@ def mean_loss(name: str, losses: Losses, judged: Judged, prob: float = 0.95) -> 
     if not np.isfinite(value):
         return Measure(name, value, no_skill=no_skill, note="A probability of exactly 0 or 1 was wrong.")
     se = ratio_error(loss, value, judged.trials, judged.weights, frequency=judged.frequency)
-    return _wald(name, value, se, prob, no_skill=no_skill)
+    found = _wald(name, value, se, prob, no_skill=no_skill)
+    return replace(found, lower=max(found.lower, 0.0)) if np.isfinite(se) else found  # no loss is negative
 
 
 def ratio_error(values: Array, mean: float, trials: Array, weights: Array, *, frequency: bool) -> float:
@@ -171,7 +172,8 @@ def ratio_error(values: Array, mean: float, trials: Array, weights: Array, *, fr
 
 def _wald(name: str, value: float, se: float, prob: float, **more: Any) -> Measure:
     half = float(ndtri((1 + prob) / 2)) * se
-    return Measure(name, value, se, value - half, value + half, interval="confidence-wald", **more)
+    kind = "confidence-wald" if np.isfinite(half) else "none"
+    return Measure(name, value, se, value - half, value + half, interval=kind, **more)
 
 
 def auc(judged: Judged, prob: float = 0.95) -> Measure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from problogit.analysis.judged import Judged
@@ -9,7 +11,7 @@ from problogit.analysis.performance import INDEXES
 from problogit.estimate import Estimate
 from problogit.optimism import Optimism
 
-__all__ = ["bootstrap_notes", "external_notes", "left_out_notes"]
+__all__ = ["bootstrap_notes", "external_notes", "left_out_notes", "missing_notes"]
 
 _FIRM = 100  # events and non-events that an assessment needs at least (Collins, Ogundimu & Altman 2016)
 _NAMES = tuple(index.name for index in INDEXES)
@@ -18,27 +20,58 @@ _NAMES = tuple(index.name for index in INDEXES)
 def bootstrap_notes(estimate: Estimate, found: Optimism) -> tuple[str, ...]:
     """Of an optimism bootstrap."""
     problem = estimate.problem
-    notes = [*found.notes]
-    for name, used in zip(_NAMES, found.n_used, strict=True):
-        missing = found.n_resamples - found.n_failed - int(used)
-        if missing:
-            notes.append(
-                f"{name} does not exist in {missing} of {found.n_resamples} resamples, which its optimism leaves out."
-            )
-    for name, training, test in zip(_NAMES, found.training.T, found.test.T, strict=True):
-        infinite = int(np.count_nonzero(np.isinf(training) | np.isinf(test)))
-        if infinite:
-            notes.append(
-                f"{name} is infinite in {infinite} of {found.n_resamples} resamples, where a probability of exactly 0 "
-                "or 1 was wrong or outcomes were separated; so is its correction. A proper prior or Jeffreys() keeps "
-                "probabilities off 0 and 1."
-            )
-    if estimate.method.name == "MLE":
+    notes = [*found.notes, *missing_notes(found, _NAMES), *_infinite_notes(found)]
+    if estimate.method.name == "MLE" and np.isfinite(found.apparent[_NAMES.index("slope")]):
         notes.append("The apparent slope 1 and intercept 0 of maximum likelihood hold by construction.")
     notes.append(
         "Calibration in the large cannot fail on the data that set the event rate: it is a question for new data."
     )
     return (*notes, *_few(round(problem.sample.n_events), round(problem.sample.n_trials)))
+
+
+def missing_notes(found: Optimism, names: Sequence[str]) -> tuple[str, ...]:
+    """Figures that do not exist in some resamples, one sentence for those missing in the same number of them.
+
+    Parameters
+    ----------
+    found : Optimism
+    names : sequence of str
+        Of its figures; an empty one is passed over.
+    """
+    made = found.n_resamples - found.n_failed
+    counts = {name: made - int(used) for name, used in zip(names, found.n_used, strict=True) if name}
+    notes = []
+    for said, one, count in _grouped(counts):
+        left = (
+            f"; {'its' if one else 'their'} optimism leaves these out, which flatters" if count < made else ""
+        )
+        notes.append(
+            f"{said} {'does' if one else 'do'} not exist in {count} of {found.n_resamples} resamples (predictions "
+            f"that separate the outcomes, or are all equal){left}."
+        )
+    return tuple(notes)
+
+
+def _infinite_notes(found: Optimism) -> tuple[str, ...]:
+    infinite = (np.isinf(found.training) | np.isinf(found.test)).sum(axis=0)
+    return tuple(
+        f"{said} {'is' if one else 'are'} infinite in {count} of {found.n_resamples} resamples, where a probability "
+        f"of exactly 0 or 1 was wrong; so {'is its correction' if one else 'are their corrections'}. A proper prior "
+        "or Jeffreys() keeps probabilities off 0 and 1."
+        for said, one, count in _grouped(dict(zip(_NAMES, infinite.tolist(), strict=True)))
+    )
+
+
+def _grouped(counts: dict[str, int]) -> list[tuple[str, bool, int]]:
+    """Names of the same positive count as words, whether there is one only, and the count."""
+    groups: dict[int, list[str]] = {}
+    for name, count in counts.items():
+        if count > 0:
+            groups.setdefault(count, []).append(name)
+    return [
+        (names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}", len(names) == 1, count)
+        for count, names in groups.items()
+    ]
 
 
 def left_out_notes(judged: Judged, reason: str) -> tuple[str, ...]:

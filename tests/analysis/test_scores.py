@@ -326,3 +326,14 @@ def test_a_bad_resample_is_named():
 def test_nothing_to_score_is_an_error_with_its_reasons():
     with pytest.raises(NotAvailableError, match="No row has a prediction"):
         measures(predictions([np.nan, np.nan], [0, 1]))
+
+
+def test_mean_losses_have_no_bound_below_zero_and_one_unit_has_no_interval():
+    eta = np.array([3.0, 3.0, -3.0, -2.0, 3.5])
+    few = predictions(eta, np.array([1.0, 1.0, 0.0, 1.0, 1.0]))
+    loss = mean_loss("brier", brier_losses, few)
+    assert loss.value - 1.96 * loss.std_error < 0
+    assert loss.lower == 0.0
+    one = mean_loss("brier", brier_losses, few.take(np.array([0])))
+    assert one.interval == "none"
+    assert np.isnan([one.std_error, one.lower, one.upper]).all()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from scipy.special import expit
 
 import problogit as plg
@@ -327,7 +328,42 @@ def test_separated_resamples_make_the_log_score_infinite_and_say_so():
     assert np.isfinite(found.value("brier"))
     assert np.isfinite(found.value("slope"))
     assert any("refits were separated" in note for note in found.notes)
-    assert any(note.startswith("log_score is infinite in") for note in found.notes)
+    said = "log_score, nagelkerke, unreliability and quality are infinite in"  # one note, not four
+    assert sum(" infinite in " in note for note in found.notes) == 1
+    assert any(note.startswith(said) for note in found.notes)
+
+
+@pytest.fixture(scope="module")
+def grades():
+    """Spector's 32 students: some resamples are ranked perfectly by a fit whose coefficients stay finite."""
+    data = sm.datasets.spector.load_pandas().data
+    return plg.LogitModel("GRADE ~ GPA + TUCE + PSI", data).fit(
+        plg.Penalized(plg.Normal(1.0, autoscale=True))
+    )
+
+
+def test_resamples_ranked_perfectly_have_no_slope_and_leave_the_corrected_one_finite(grades):
+    found = grades.validate(resamples=150)
+    training = found.optimism.training[:, NAMES.index("auc")]
+    assert (training == 1).sum() == 2
+    assert np.isfinite(found.frame.loc["slope", ["corrected", "lower", "upper"]].to_numpy(dtype=float)).all()
+    assert any(note.startswith("slope and joint_intercept do not exist in 2 of 150") for note in found.notes)
+    shrunken = grades.recalibrate(resamples=150)
+    assert shrunken.parameters["estimate"]["slope"] == min(found.value("slope"), 1.0)
+    assert any(note.startswith("slope does not exist in 2 of 150") for note in shrunken.notes)
+    calibrated = grades.calibration(resamples=150)
+    assert calibrated.frame["value"]["slope"] == pytest.approx(found.value("slope"), abs=1e-9)
+    assert "slope does not exist in 2 of 150" in str(calibrated)
+
+
+def test_a_fit_that_separates_its_own_rows_has_no_slope_to_correct_or_to_shrink_by():
+    frame = pd.DataFrame({"x": np.arange(24.0)}).assign(y=lambda t: (t["x"] > 13).astype(int))
+    fit = plg.fit("y ~ x", frame, plg.Penalized(plg.Normal(1.0)))
+    found = fit.validate(resamples=5)
+    assert np.isnan(found.value("slope"))
+    assert any("do not exist in 5 of 5" in note and "flatters" not in note for note in found.notes)
+    with pytest.raises(NotAvailableError, match="separate the outcomes"):
+        fit.recalibrate(resamples=5)
 
 
 def test_a_single_event_is_judged_with_what_that_means():
