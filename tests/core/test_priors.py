@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
@@ -103,6 +103,7 @@ def test_everything_is_finite_far_out(prior: Prior) -> None:
     assert np.isfinite(prior.curvature(far)).all()
 
 
+@example(scale=1.0, other=1.0, loc=1.7e-190, v=0.0, step=1.0)
 @given(scale=positive, other=positive, loc=anywhere, v=anywhere, step=positive)
 def test_prox_is_the_minimum_of_its_definition(
     scale: float, other: float, loc: float, v: float, step: float

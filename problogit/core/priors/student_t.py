@@ -16,6 +16,8 @@ from problogit.core.priors.normal import Normal
 
 __all__ = ["Cauchy", "StudentT"]
 
+_NEAR = 1e-100  # of a scale: where the penalty is a parabola to every digit
+
 
 def _log_density(z: Array, df: Real, scale: Real) -> Array:
     constant = gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * np.log(df * math.pi) - np.log(scale)
@@ -43,7 +45,9 @@ def _prox(w: Array, step: Real, df: Real, scale: Real) -> Array:
     the cubic's coefficients are of order one.
     """
     w, step, df, scale = np.broadcast_arrays(w, step, df, scale)
-    unit = np.where(w == 0, 1.0, np.abs(w))
+    # So near zero the penalty is a parabola, and squares of the ratio below would overflow.
+    near = np.abs(w) < _NEAR * np.sqrt(df) * scale
+    unit = np.where(near, 1.0, np.abs(w))
     a = df * (scale / unit) ** 2
     target = np.sign(w)
     linear = a + step * (df + 1.0) / unit / unit
@@ -62,7 +66,7 @@ def _prox(w: Array, step: Real, df: Real, scale: Real) -> Array:
     u = candidates * unit
     cost = (u - w) ** 2 / (2.0 * step) + (df + 1.0) * np.log(np.hypot(1.0, u / np.sqrt(df) / scale))
     best = np.take_along_axis(u, np.argmin(cost, axis=0)[None], axis=0)[0]
-    return np.where(w == 0, 0.0, best)
+    return np.where(near, w / (1.0 + step * (df + 1.0) / df / scale / scale), best)
 
 
 @dataclass(frozen=True, eq=False)
