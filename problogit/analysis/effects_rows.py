@@ -249,7 +249,7 @@ class FormulaRows(EffectRows):
 def _shown(step: Step) -> str:
     if isinstance(step, Set):
         return f"= {step.value!r}"
-    return f"+ {step.amount:g}" if isinstance(step, Shift) else "moved a little"
+    return f"{step.amount:+g}" if isinstance(step, Shift) else "moved a little"
 
 
 @dataclass(frozen=True, eq=False)

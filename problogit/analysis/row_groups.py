@@ -84,7 +84,8 @@ def groups_of(values: pd.Series[Any]) -> tuple[NDArray[np.int64], list[str]]:
         raise InputError(
             explain("by", "must have a label for every row", f"{int(values.isna().sum())} missing")
         )
-    if values.dtype.kind in "iuf":
+    long = values.dtype.kind in "iu" and len(values) and max(-int(values.min()), int(values.max())) >= _EXACT
+    if values.dtype.kind in "iuf" and not long:  # long whole numbers are names: two of them may be one float
         return _of_numbers(values.to_numpy(dtype=float))
     codes, labels = pd.factorize(values, sort=True)
     if len(labels) > _MOST_GROUPS:

@@ -127,7 +127,7 @@ class QualityReadings(Reading):
 
         Parameters
         ----------
-        thresholds : float or sequence of float, optional
+        thresholds : float, Costs or sequence of them, optional
             Strictly between 0 and 1; 0.01, 0.02, ... 0.99 without them.
         data : table, optional
             New data with predictors and response.

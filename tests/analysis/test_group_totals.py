@@ -142,6 +142,7 @@ def test_labels_that_read_alike_stay_apart(study):
     half = np.arange(120) % 2
     for labels, known in (
         (np.where(half, 1_000_001, 1_000_002), ["1000001", "1000002"]),
+        (np.where(half, 2**60, 2**60 + 1), [str(2**60), str(2**60 + 1)]),
         (np.where(half, 0.1, 0.1 + 1e-9), ["0.1", "0.100000001"]),
         (np.array([1, "1"], dtype=object)[half], ["1", "'1'"]),
     ):
