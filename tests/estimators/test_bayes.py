@@ -152,9 +152,10 @@ def grid_moments(X, y, log_prior):
         (plg.Normal(0.5), lambda a, b: -0.5 * (b / 0.5) ** 2),
         (plg.Laplace(0.2), lambda a, b: -np.abs(b) / 0.2),
         (plg.Cauchy(0.3), lambda a, b: -np.log1p((b / 0.3) ** 2)),
-        (
+        pytest.param(
             plg.Priors(plg.StudentT(3, 0.4, loc=1.0), intercept=plg.Normal(0.3, loc=-1.0)),
             lambda a, b: -2 * np.log1p(((b - 1) / 0.4) ** 2 / 3) - 0.5 * ((a + 1) / 0.3) ** 2,
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["normal", "laplace", "cauchy", "shifted"],

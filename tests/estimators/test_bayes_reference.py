@@ -54,7 +54,11 @@ def largest_z(case: dict, draws: int, sampler: str = "nuts") -> float:
     return largest
 
 
-LONG = ("german_credit_laplace",)  # a kinked prior of 24 columns takes long paths
+LONG = (
+    "german_credit_laplace",
+    "german_credit_normal",
+    "wells_laplace",
+)  # many columns, many rows, long paths
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,7 @@ def test_a_fit_is_saved_and_read_again(tmp_path):
     assert "Jeffreys()" in str(again)
 
 
+@pytest.mark.slow
 def test_endometrial_data_sample_without_divergence():
     """Separated by one column (Heinze & Schemper 2002)."""
     table = pd.read_csv(DATA / "endometrial.csv")
