@@ -249,7 +249,9 @@ class FormulaRows(EffectRows):
 def _shown(step: Step) -> str:
     if isinstance(step, Set):
         return f"= {step.value!r}"
-    return f"{step.amount:+g}" if isinstance(step, Shift) else "moved a little"
+    if isinstance(step, Shift):
+        return f"{'-' if step.amount < 0 else '+'} {abs(step.amount):g}"
+    return "moved a little"
 
 
 @dataclass(frozen=True, eq=False)
