@@ -9,7 +9,7 @@ import numpy as np
 from problogit.analysis.calibration_refits import stand_in_of
 from problogit.analysis.performance import INDEXES, performance
 from problogit.analysis.scores import Measure
-from problogit.analysis.validation_notes import missing_notes
+from problogit.analysis.validation_notes import resample_notes
 from problogit.errors import NotAvailableError
 from problogit.estimate import Estimate
 from problogit.optimism import INTERVAL, optimism_bootstrap
@@ -76,4 +76,4 @@ def corrected_measures(
         made.append(Measure(name, value, error, lower, upper, kind, INDEXES[place].target, no_skill))
     how = "" if method is estimate.method else method.describe()
     said = [name if name in ("slope", "auc") else "" for name in names]
-    return Corrected(tuple(made), found.n_resamples, how, (*found.notes, *missing_notes(found, said)))
+    return Corrected(tuple(made), found.n_resamples, how, (*found.notes, *resample_notes(found, said)))

@@ -24,7 +24,7 @@ from problogit.analysis.performance import limiting_line
 from problogit.analysis.recalibration_maps import LineMap
 from problogit.analysis.recalibration_steps import Step
 from problogit.analysis.validation import bootstrapped_method
-from problogit.analysis.validation_notes import missing_notes
+from problogit.analysis.validation_notes import resample_notes, unsteady_slope
 from problogit.core.null import null_intercept
 from problogit.data.rows import Array
 from problogit.errors import CalibrationWarning, NotAvailableError
@@ -69,6 +69,8 @@ def shrink(
         method, problem, _slope, resamples=resamples, rng=rng, progress=progress, log_odds=own
     )
     line, notes = shrunken_line(problem, own, found)
+    for note in unsteady_slope(found, 0):
+        warnings.warn(note, CalibrationWarning, stacklevel=4)
     what = found.method if found.method == estimate.method.describe() else f"its stand-in, {found.method}"
     rows = problem.rows
     return Step(
@@ -78,7 +80,7 @@ def shrink(
         problem.sample.nobs,
         round(problem.sample.n_events),
         float(rows.weights @ rows.successes) / float(rows.weights @ rows.trials),
-        (*notes, *found.notes, *missing_notes(found, ("slope",))),
+        (*notes, *found.notes, *resample_notes(found, ("slope",))),
         optimism=found,
     )
 

@@ -11,16 +11,17 @@ from problogit.analysis.performance import INDEXES
 from problogit.estimate import Estimate
 from problogit.optimism import Optimism
 
-__all__ = ["bootstrap_notes", "external_notes", "left_out_notes", "missing_notes"]
+__all__ = ["bootstrap_notes", "external_notes", "left_out_notes", "resample_notes", "unsteady_slope"]
 
 _FIRM = 100  # events and non-events that an assessment needs at least (Collins, Ogundimu & Altman 2016)
+_UNSTEADY = 0.1  # Monte Carlo error of a corrected slope from which on it is said
 _NAMES = tuple(index.name for index in INDEXES)
 
 
 def bootstrap_notes(estimate: Estimate, found: Optimism) -> tuple[str, ...]:
     """Of an optimism bootstrap."""
     problem = estimate.problem
-    notes = [*found.notes, *missing_notes(found, _NAMES), *_infinite_notes(found)]
+    notes = [*found.notes, *resample_notes(found, _NAMES), *_infinite_notes(found)]
     if estimate.method.name == "MLE" and np.isfinite(found.apparent[_NAMES.index("slope")]):
         notes.append("The apparent slope 1 and intercept 0 of maximum likelihood hold by construction.")
     notes.append(
@@ -29,8 +30,8 @@ def bootstrap_notes(estimate: Estimate, found: Optimism) -> tuple[str, ...]:
     return (*notes, *_few(round(problem.sample.n_events), round(problem.sample.n_trials)))
 
 
-def missing_notes(found: Optimism, names: Sequence[str]) -> tuple[str, ...]:
-    """Figures that do not exist in some resamples, one sentence for those missing in the same number of them.
+def resample_notes(found: Optimism, names: Sequence[str]) -> tuple[str, ...]:
+    """Figures that do not exist in some resamples, and a slope whose mean over the resamples is not steady.
 
     Parameters
     ----------
@@ -42,14 +43,31 @@ def missing_notes(found: Optimism, names: Sequence[str]) -> tuple[str, ...]:
     counts = {name: made - int(used) for name, used in zip(names, found.n_used, strict=True) if name}
     notes = []
     for said, one, count in _grouped(counts):
-        left = (
-            f"; {'its' if one else 'their'} optimism leaves these out, which flatters" if count < made else ""
-        )
+        left = f"; {'its' if one else 'their'} optimism leaves these out, which flatters"
         notes.append(
             f"{said} {'does' if one else 'do'} not exist in {count} of {found.n_resamples} resamples (predictions "
-            f"that separate the outcomes, or are all equal){left}."
+            f"that separate the outcomes, or are all equal){left if count < made else ''}."
         )
-    return tuple(notes)
+    return (*notes, *unsteady_slope(found, list(names).index("slope")))
+
+
+def unsteady_slope(found: Optimism, place: int) -> tuple[str, ...]:
+    """A note where the corrected slope depends on the random numbers: a Monte Carlo error above 0.1, or a tenth of it.
+
+    A refit that predicts almost the same for every row has a huge slope on the data, and one that all but separates its
+    resample a huge one there: the mean over resamples has heavy tails.
+    """
+    spread = (found.training - found.test)[:, place]
+    spread = spread[np.isfinite(spread)]
+    error = float(spread.std(ddof=1)) / np.sqrt(spread.size) if spread.size > 1 else 0.0
+    middle = float(found.apparent[place] - np.median(spread)) if spread.size else 0.0
+    if error <= _UNSTEADY * max(1.0, abs(middle)):
+        return ()
+    return (
+        f"The corrected slope has a Monte Carlo error of {error:.2g}, because some refits predict almost the same for "
+        "every row, or nearly separate their resample: another rng may give another slope. By the median over "
+        f"resamples it is {middle:.2f}.",
+    )
 
 
 def _infinite_notes(found: Optimism) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from problogit.analysis.murphy import murphy
 from problogit.analysis.performance import INDEXES, performance
 from problogit.analysis.validation import validate
 from problogit.errors import (
+    CalibrationWarning,
     DataNotSavedError,
     InputError,
     NotAvailableError,
@@ -354,6 +355,23 @@ def test_resamples_ranked_perfectly_have_no_slope_and_leave_the_corrected_one_fi
     calibrated = grades.calibration(resamples=150)
     assert calibrated.frame["value"]["slope"] == pytest.approx(found.value("slope"), abs=1e-9)
     assert "slope does not exist in 2 of 150" in str(calibrated)
+
+
+def test_a_slope_whose_correction_depends_on_the_random_numbers_is_called_so():
+    rng = np.random.default_rng(3)  # one weak predictor: refits whose slope is next to 0 rule the mean
+    frame = pd.DataFrame({"x": rng.normal(size=100)})
+    frame["y"] = (rng.random(100) < expit(0.5 * frame["x"])).astype(int)
+    fit = plg.fit("y ~ x", frame)
+    found = fit.validate(resamples=300)
+    spread = found.optimism.training - found.optimism.test
+    slope = spread[:, NAMES.index("slope")]
+    error = slope.std(ddof=1) / np.sqrt(300)
+    assert error > 0.5
+    said = [note for note in found.notes if f"a Monte Carlo error of {error:.2g}," in note]
+    assert len(said) == 1
+    assert said[0].endswith(f"it is {1 - np.median(slope):.2f}.")
+    with pytest.warns(CalibrationWarning, match="Monte Carlo error"):
+        fit.recalibrate(resamples=300)
 
 
 def test_a_fit_that_separates_its_own_rows_has_no_slope_to_correct_or_to_shrink_by():
