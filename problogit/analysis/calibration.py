@@ -32,6 +32,7 @@ from problogit.analysis.scores import (
 )
 from problogit.analysis.smooth_curve import knots_for
 from problogit.analysis.verdict import calibration_notes, verdict
+from problogit.errors import InputError, explain
 from problogit.estimate import Estimate
 from problogit.progress import SILENT, Progress
 from problogit.validation import check_choice, check_integer, check_probability
@@ -82,6 +83,8 @@ def calibration(
     check_choice("smooth", smooth, SMOOTHERS)
     if resamples is not None:
         check_integer("resamples", resamples, 0)
+        if resamples == 1:
+            raise InputError(explain("resamples", "must be 0 or at least 2", resamples))
     rng = int(rng.integers(2**32)) if isinstance(rng, np.random.Generator) else rng
     judged = judge(estimate, data, resample, rng=rng, progress=progress)
     usable = require_predictions(judged)

@@ -57,7 +57,7 @@ def corrected_measures(
             method,
             problem,
             performance,
-            resamples=max(resamples, 2),
+            resamples=resamples,
             rng=rng,
             progress=progress,
             log_odds=own,

@@ -267,7 +267,11 @@ def judge_external(estimate: Estimate, data: Any) -> Judged:
     rows = problem.design.observe(data)
     if rows.n_obs == 0:
         raise InputError(
-            explain("data", "must have a complete row with positive weight to be scored", "none")
+            explain(
+                "data",
+                "must have a complete row with positive weight to be scored",
+                f"{len(rows.index)} rows, none of them complete",
+            )
         )
     if problem.weights_type == "sampling":
         rows = rows.with_weights(rows.weights * (rows.n_obs / rows.weights.sum()))

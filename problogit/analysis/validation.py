@@ -19,6 +19,7 @@ from problogit.analysis.judged import Judged, judge
 from problogit.analysis.loo import is_posterior
 from problogit.analysis.murphy import murphy
 from problogit.analysis.performance import INDEXES, external_measures, performance
+from problogit.analysis.row_groups import row_groups
 from problogit.analysis.sample_size import expected_shrinkage
 from problogit.analysis.scores import require_predictions
 from problogit.analysis.validation_notes import bootstrap_notes, external_notes, left_out_notes
@@ -204,6 +205,8 @@ def validate(
     if data is not None and resample != "auto":
         rule = 'must be "auto" where data is given: new data are judged as they are'
         raise InputError(explain("resample", rule, resample))
+    if by is not None and data is None:
+        row_groups(estimate, by)  # a wrong one is refused before all the refits, not after
     if data is not None:
         made = _external(estimate, data, prob)
     else:

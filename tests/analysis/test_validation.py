@@ -357,6 +357,23 @@ def test_resamples_ranked_perfectly_have_no_slope_and_leave_the_corrected_one_fi
     assert "slope does not exist in 2 of 150" in str(calibrated)
 
 
+def test_a_wrong_group_is_refused_before_anything_is_refitted(monkeypatch, mle):
+    def refitted(*given, **named):
+        raise AssertionError("refitted first")
+
+    monkeypatch.setattr(validation, "optimism_bootstrap", refitted)
+    with pytest.raises(InputError, match="by must be a column"):
+        mle.validate(by="nowhere")
+
+
+def test_data_without_a_complete_row_say_how_many_rows_there_were(mle):
+    empty = table(7).assign(x=np.nan)
+    with pytest.raises(InputError, match="received '7 rows, none of them complete'"):
+        mle.validate(empty)
+    with pytest.raises(InputError, match="resamples must be 0 or at least 2; received 1"):
+        mle.calibration(resamples=1)
+
+
 def test_a_slope_whose_correction_depends_on_the_random_numbers_is_called_so():
     rng = np.random.default_rng(3)  # one weak predictor: refits whose slope is next to 0 rule the mean
     frame = pd.DataFrame({"x": rng.normal(size=100)})
