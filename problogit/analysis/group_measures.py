@@ -10,9 +10,8 @@ from scipy.special import expit
 
 from problogit.analysis.corp import brier_losses, log_losses
 from problogit.analysis.judged import Judged
-from problogit.analysis.row_groups import groups_of, row_groups
+from problogit.analysis.row_groups import column_labels, groups_of, labels_in, row_groups
 from problogit.analysis.scores import Measure, auc, calibration_intercept, calibration_slope, mean_loss
-from problogit.data.columns import Labels
 from problogit.data.sources import open_source
 from problogit.errors import InputError, explain
 from problogit.estimate import Estimate
@@ -44,21 +43,12 @@ def table_groups(
         every = np.full(len(rows.index), -1, dtype=np.int64)
         every[rows.kept] = codes
         return every, labels, name
-    import pandas as pd
-
-    source, name = (
-        open_source(data),
-        by if isinstance(by, str) else str(getattr(by, "name", None) or "values"),
-    )
-    if isinstance(by, str):
-        column = source.read([by]).columns[by]
-        values: Any = pd.Series(column.text() if isinstance(column, Labels) else column.values)
-        values = values.mask(column.is_missing())
-    else:
-        values = pd.Series(np.asarray(by))
-        if len(values) != n_table:
-            rule = f"must be a column of the data, or {n_table} labels, one for each row of them"
-            raise InputError(explain("by", rule, by))
+    name = by if isinstance(by, str) else str(getattr(by, "name", None) or "values")
+    found = column_labels(open_source(data).read([by]).columns[by]) if isinstance(by, str) else labels_in(by)
+    if found is None or len(found) != n_table:
+        rule = f"must be a column of the data, or {n_table} labels, one for each row of them"
+        raise InputError(explain("by", rule, by))
+    values: Any = found
     known = values.notna().to_numpy()
     codes, labels = groups_of(values[known].reset_index(drop=True))
     every = np.full(len(values), -1, dtype=np.int64)

@@ -249,7 +249,9 @@ def _notes(result: LooResult, refits: Refits | None) -> tuple[str, ...]:
         left = ~(result.pareto_k <= result.good_k) & ~result.refitted
         worst = float(np.max(result.pareto_k[left]))
         reasons = "" if refits is None else "; ".join(dict.fromkeys(refits.failures))
-        remedy = f"Not refitted: {reasons.rstrip('.')}." if reasons else "Refitting without them would be exact."
+        remedy = (
+            f"Not refitted: {reasons.rstrip('.')}." if reasons else "Refitting without them would be exact."
+        )
         notes.append(
             f"{result.n_bad} of {result.n} leave-one-out values are unreliable: Pareto k-hat up to {worst:.2f}, above "
             f"{result.good_k:.2f}. Those rows are influential. {remedy}"

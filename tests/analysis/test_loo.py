@@ -300,7 +300,7 @@ def test_calibration_and_scores_of_a_posterior_use_psis_loo(binary):
     np.testing.assert_allclose(result.predictions["probability"], p, atol=0.01)
     y = estimate.problem.rows.successes
     assert result.brier == pytest.approx(((y - p) ** 2).mean(), abs=0.003)
-    assert "left-out rows" in result.slope_label
+    assert "corrected for optimism" in result.slope_label
     table = scores(estimate).set_index("score")
     assert table.loc["elpd", "value"] == loo(estimate).elpd
     assert table.loc["log_score", "value"] == pytest.approx(-table.loc["elpd", "value"] / 30)
