@@ -76,7 +76,7 @@ def verdict(
     """One sentence: what was seen, how much of it chance explains, how many events stand behind it."""
     usable, by_name = judged.usable, {measure.name: measure for measure in found}
     events, others = usable.n_events, usable.n_trials - usable.n_events
-    behind = f"{events} events and {others} non-events"
+    behind = f"{events} event{_plural(events)} and {others} non-event{_plural(others)}"
     if usable.kind == "apparent":
         why = (
             "for maximum likelihood intercept 0 and slope 1 hold by construction"
@@ -86,7 +86,8 @@ def verdict(
         return f"Apparent calibration is no evidence ({why}; {behind}): judge it out of sample."
     observed = float(usable.weights @ usable.successes)
     parts = [
-        f"Judged by {usable.how} on {behind}: {observed:,.6g} observed events where {expected:,.1f} were expected",
+        f"Judged by {usable.how} on {behind}: {observed:,.6g} observed event{_plural(observed)} where {expected:,.1f} "
+        "were expected",
         _slope_phrase(by_name["slope"], usable.kind, corrected, claimed=not p_value >= _SIZE),
         _test_phrase(p_value, usable.kind, null.n_simulations)
         if np.isfinite(p_value)
@@ -99,6 +100,10 @@ def verdict(
     if min(events, others) < _FIRM:
         parts.append(f"with fewer than {_FIRM} of either outcome none of this is firm")
     return "; ".join(parts) + "."
+
+
+def _plural(count: float) -> str:
+    return "" if count == 1 else "s"
 
 
 def _slope_phrase(slope: Measure, kind: str, corrected: Corrected | None, *, claimed: bool) -> str:

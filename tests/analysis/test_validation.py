@@ -366,10 +366,15 @@ def test_a_wrong_group_is_refused_before_anything_is_refitted(monkeypatch, mle):
         mle.validate(by="nowhere")
 
 
+def one_event():
+    return table().loc[lambda t: t["y"] == 1].head(1)
+
+
 def test_data_without_a_complete_row_say_how_many_rows_there_were(mle):
     empty = table(7).assign(x=np.nan)
     with pytest.raises(InputError, match="received '7 rows, none of them complete'"):
         mle.validate(empty)
+    assert "on 1 event and 0 non-events: 1 observed event where" in mle.calibration(one_event()).verdict
     with pytest.raises(InputError, match="resamples must be 0 or at least 2; received 1"):
         mle.calibration(resamples=1)
 
