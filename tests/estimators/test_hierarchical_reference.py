@@ -26,7 +26,6 @@ CASES = {
 }
 COMPARISONS = sum(4 * (len(case["terms"]) + ("scale" in case)) for case in CASES.values())
 BOUND = norm.isf(0.01 / 2 / COMPARISONS)  # Bonferroni at 1% over every comparison of the file
-QUICK = ("spector_t",)
 
 
 def table(source: str) -> pd.DataFrame:
@@ -100,20 +99,11 @@ def largest_z(case: dict, draws: int) -> float:
     return worst
 
 
-def check(name: str) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(CASES))
+def test_every_posterior_against_a_long_run(name):
     case = CASES[name]
     if largest_z(case, 1000) < BOUND:
         return
     # A failure is looked at again with four times the draws: chance shrinks, an error does not.
     assert largest_z(case, 4000) < BOUND
-
-
-@pytest.mark.parametrize("name", QUICK)
-def test_posterior_against_a_long_run(name):
-    check(name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in CASES if name not in QUICK])
-def test_every_posterior_against_a_long_run(name):
-    check(name)

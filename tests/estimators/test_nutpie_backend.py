@@ -29,6 +29,7 @@ def model() -> plg.LogitModel:
     return plg.LogitModel.from_arrays(X, y.astype(int))
 
 
+@pytest.mark.slow
 def test_same_posterior_as_pymc_within_monte_carlo_error(model):
     ours, theirs = (
         model.fit(plg.Bayes(plg.Laplace(1.0, autoscale=True), backend=backend, rng=1), progress=False)
