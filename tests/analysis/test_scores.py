@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from judged_cases import predictions
 from reference_cases import REFERENCE
 from scipy.sparse import csr_array
 from scipy.special import expit
@@ -15,7 +16,7 @@ from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 import problogit as plg
 from problogit.analysis.corp import brier_losses, log_losses
-from problogit.analysis.judged import Judged, judge, judge_external, judge_folds
+from problogit.analysis.judged import judge, judge_external, judge_folds
 from problogit.analysis.scores import (
     auc,
     calibration_intercept,
@@ -31,23 +32,6 @@ CASES = {
     case["name"]: case
     for case in json.loads((REFERENCE / "calibration" / "calibration.json").read_text())["cases"]
 }
-
-
-def predictions(log_odds, successes, trials=None, weights=None, weights_type="frequency"):
-    n = len(log_odds)
-    ones = np.ones(n)
-    return Judged(
-        np.asarray(log_odds, dtype=float),
-        np.asarray(successes, dtype=float),
-        ones if trials is None else np.asarray(trials, dtype=float),
-        ones if weights is None else np.asarray(weights, dtype=float),
-        np.arange(n),
-        np.full(n, -1),
-        np.arange(n),
-        weights_type,
-        "external",
-        "external data",
-    )
 
 
 def simulated(n=400, seed=0):
