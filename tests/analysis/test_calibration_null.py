@@ -24,6 +24,7 @@ from problogit.analysis.calibration_figures import Smoothing, brier_mcb, figures
 from problogit.analysis.calibration_null import Reference, fixed_reference
 from problogit.analysis.calibration_refits import one_unit_a_row, refitted_reference
 from problogit.analysis.cells import cells_of
+from problogit.analysis.corp import corp
 from problogit.analysis.deviations import deviations
 from problogit.analysis.judged import judge
 from problogit.analysis.smooth_curve import knots_for, spline
@@ -157,6 +158,44 @@ def test_joining_cells_leaves_the_mcb_of_right_predictions_as_it_is():
     assert joined.total.sum() == 4000
     assert joined.events.sum() == y.sum()
     assert joined.total @ joined.p == pytest.approx(expit(log_odds).sum())
+
+
+def test_the_reference_covers_right_predictions_and_its_mcb_is_that_of_simulated_outcomes():
+    """Against the curve itself (`corp`), fitted to 300 other simulations of the outcomes."""
+    random = np.random.default_rng(5)
+    log_odds, one = random.normal(size=300), np.ones(300)
+    reference = fixed_reference(cells_of(predictions(log_odds, one)), Smoothing("spline", 4))
+    lower, upper = np.quantile(reference.corp, [0.025, 0.975], axis=0)
+    mcb, outside = [], []
+    for _ in range(300):
+        y = (random.random(300) < expit(log_odds)).astype(float)
+        curve = corp(log_odds, y, one, one)
+        mcb.append(curve.brier.mcb)
+        r = curve.y[np.searchsorted(curve.x_max, reference.x - 1e-12)]
+        outside.append(((r < lower) | (r > upper)).mean())
+    assert reference.mean("brier_mcb") == pytest.approx(np.mean(mcb), rel=0.05)
+    assert reference.point("brier_mcb") == pytest.approx(np.quantile(mcb, 0.95), rel=0.12)
+    assert np.mean(outside) == pytest.approx(0.05, abs=0.02)
+
+
+def test_copies_narrow_the_reference_and_other_weights_do_not():
+    log_odds = np.random.default_rng(6).normal(size=200)
+    one, twos = np.ones(200), np.full(200, 2.0)
+
+    def mcb(weights, kind):
+        cells = cells_of(predictions(log_odds, one, None, weights, kind))
+        return fixed_reference(cells, Smoothing("spline", 4)).mean("brier_mcb")
+
+    single = mcb(twos, "importance")
+    assert single == pytest.approx(mcb(one, "importance"), rel=0.1)
+    assert mcb(twos, "frequency") < 0.75 * single
+
+
+def test_the_reference_of_many_predictions_stays_small():
+    log_odds = np.linspace(-3, 3, 60_001)
+    reference = fixed_reference(cells_of(predictions(log_odds, log_odds > 0)), Smoothing("spline", 5))
+    assert reference.x.size <= 100
+    assert reference.mean("brier_mcb") < 5e-4
 
 
 def test_certain_predictions_stay_by_themselves_when_cells_are_joined():
